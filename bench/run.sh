@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Loads peerway and the npm package `peer` 1.0.2 in turn on this machine and prints a table of both.
+#   SERVERS="peerway peerserver"   which of them
+#   ROUNDS=2                       how often each scenario runs against each server
+#   PEERWAY_BIN=...                a peerway that is built already
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+cache=$here/.cache
+target=${CARGO_TARGET_DIR:-$root/target}
+reports=$cache/reports.jsonl
+port=9310
+server_pid=
+
+read -ra servers <<<"${SERVERS:-peerway peerserver}"
+scenarios=(
+  "idle --clients 10000"
+  "connect --count 10000 --concurrency 16"
+  "relay --pairs 50 --rate 2000 --seconds 15"
+  "relay --pairs 50 --rate 0 --seconds 8"
+  "flood --seconds 4"
+)
+
+main() {
+  mkdir -p "$cache"
+  exec 9>"$cache/lock"
+  flock --nonblock 9 || fail "another run is under way on this machine"
+  ulimit -n "$(ulimit -Hn)"
+  trap stop_server EXIT
+  trap 'exit 130' INT TERM
+  build
+  : >"$reports"
+  for round in $(seq "${ROUNDS:-2}"); do
+    for scenario in "${scenarios[@]}"; do
+      for server in "${servers[@]}"; do
+        echo "round $round: $server: $scenario" >&2
+        measure "$server" "$scenario"
+      done
+    done
+  done
+  "$bench" table "$reports"
+}
+
+build() {
+  local packages=(-p peerway-bench)
+  bench=$target/release/peerway-bench
+  for server in "${servers[@]}"; do
+    case $server in
+      peerway)
+        peerway=${PEERWAY_BIN:-$target/release/peerway}
+        [[ -n ${PEERWAY_BIN:-} ]] || packages+=(-p peerway-cli)
+        ;;
+      peerserver)
+        peerserver=$cache/node_modules/.bin/peerjs
+        [[ -x $peerserver ]] || (cd "$here" && npm install --prefix "$cache" --no-save peer@1.0.2 >&2)
+        ;;
+      *) fail "no such server: $server (peerway, peerserver)" ;;
+    esac
+  done
+  cargo build --release --manifest-path "$root/Cargo.toml" "${packages[@]}" >&2
+}
+
+# Every scenario meets a fresh server, so that none inherits the garbage of another.
+measure() {
+  local server=$1 scenario
+  read -ra scenario <<<"$2"
+  start_server "$server"
+  "$bench" "${scenario[@]}" --server "$server" --port "$port" --pid "$server_pid" --json >>"$reports"
+  stop_server
+}
+
+start_server() {
+  local flags=(--port "$port" --key peerjs --concurrent_limit 100000) command
+  case $1 in
+    peerway) command=("$peerway" "${flags[@]}" --sessions_per_address 1000000) ;;
+    peerserver) command=("$peerserver" "${flags[@]}") ;;
+  esac
+  # 9>&-: a server that outlives the script must not keep the lock.
+  "${command[@]}" >/dev/null 2>"$cache/$1.stderr" 9>&- &
+  server_pid=$!
+  for _ in $(seq 100); do
+    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then return; fi
+    kill -0 "$server_pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  fail "$1 does not listen on port $port: $(tail -n 5 "$cache/$1.stderr")"
+}
+
+# A server deep in its garbage may not hear SIGTERM.
+stop_server() {
+  [[ -n $server_pid ]] || return 0
+  kill "$server_pid" 2>/dev/null || true
+  for _ in $(seq 30); do
+    kill -0 "$server_pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -KILL "$server_pid" 2>/dev/null || true
+  wait "$server_pid" 2>/dev/null || true
+  server_pid=
+}
+
+fail() {
+  echo "bench/run.sh: $1" >&2
+  exit 1
+}
+
+main

@@ -1,0 +1,82 @@
+//! The broker: who is who, what waits for whom, and what nobody may do too often.
+//!
+//! A [`Broker`] is a plain value. It is told what happened through `handle_*` methods, each of
+//! which takes `now`, and answers with [`Command`]s. The contract: after each `handle_*` call the
+//! driver drains [`Broker::next_command`] until it is empty, and calls
+//! [`Broker::handle_timeout`] once [`Broker::poll_timeout`] has passed. Sockets, cluster and
+//! clock live around it, in the `server` crate.
+
+mod command;
+mod departed;
+mod limits;
+mod mailbox;
+mod registry;
+mod relay;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use peerway_protocol::{Address, AppKey, Event};
+
+pub use command::{Command, Happening, HangupReason};
+pub use limits::{AppPolicy, MailLimit, RateLimit, Settings};
+pub use registry::{Channel, Open, Proof, SessionId};
+pub use relay::PostRefused;
+
+use departed::DepartedPeers;
+use mailbox::Mailbox;
+use registry::{Claims, Peer, Session};
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct Broker {
+    settings: Settings,
+    sessions: HashMap<SessionId, Session>,
+    peers: HashMap<Address, Peer>,
+    /// Peers per app, those being claimed included.
+    app_sizes: HashMap<AppKey, usize>,
+    claims: HashMap<Address, Claims>,
+    departed: DepartedPeers,
+    mailbox: Mailbox,
+    commands: VecDeque<Command>,
+}
+
+impl Broker {
+    /// A broker with nobody in it.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            sessions: HashMap::new(),
+            peers: HashMap::new(),
+            app_sizes: HashMap::new(),
+            claims: HashMap::new(),
+            departed: DepartedPeers::new(settings.remembered_departures),
+            mailbox: Mailbox::new(settings.mail_per_sender, settings.mail_per_app),
+            commands: VecDeque::new(),
+            settings,
+        }
+    }
+
+    /// The next thing to do, in order. Drain it after each `handle_*` call.
+    pub fn next_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// When [`Broker::handle_timeout`] wants to be called, if ever.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.mailbox.next_due(), self.departed.next_due()].into_iter().flatten().min()
+    }
+
+    /// Time has passed: expires mail and forgets those who left.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.expire_mail(now);
+        self.settle_departures(now);
+    }
+
+    fn tell(&mut self, session: SessionId, event: Event) {
+        self.commands.push_back(Command::Tell(session, event));
+    }
+
+    fn report(&mut self, happening: Happening) {
+        self.commands.push_back(Command::Report(happening));
+    }
+}

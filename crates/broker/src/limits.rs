@@ -1,0 +1,86 @@
+//! What the broker allows, and the arithmetic of "not too often".
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use peerway_protocol::AppKey;
+
+/// How much mail may wait for absent peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailLimit {
+    /// Envelopes.
+    pub messages: usize,
+    /// Weight of their payloads and bookkeeping, in bytes.
+    pub bytes: usize,
+}
+
+/// What one app may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppPolicy {
+    /// Peers at the same time on this node.
+    pub concurrent_limit: usize,
+    /// How long after a peer's last session ended the peers it talked to are told LEAVE; `None`
+    /// for never, as in `PeerServer`.
+    pub leave_after: Option<Duration>,
+}
+
+/// Everything the broker is configured with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Policies of the apps that have one of their own.
+    pub apps: BTreeMap<AppKey, AppPolicy>,
+    /// The policy of all others.
+    pub other_apps: AppPolicy,
+    /// How long mail waits for an absent peer; zero expires it at once.
+    pub expire_after: Duration,
+    /// How long a peer whose client can fall back to another transport is remembered.
+    pub resume_grace: Duration,
+    /// Requests per second from one session, in the long run.
+    pub messages_per_second: u32,
+    /// Requests from one session at once.
+    pub message_burst: u32,
+    /// Mail of one sender.
+    pub mail_per_sender: MailLimit,
+    /// Mail of one app.
+    pub mail_per_app: MailLimit,
+    /// Peers remembered per peer for `leave_after`.
+    pub contacts_per_peer: usize,
+    /// Departed peers remembered for `leave_after` and `resume_grace`.
+    pub remembered_departures: usize,
+}
+
+impl Settings {
+    /// The policy of an app.
+    pub(crate) fn policy(&self, app: &AppKey) -> &AppPolicy {
+        self.apps.get(app).unwrap_or(&self.other_apps)
+    }
+
+    pub(crate) fn remembers_contacts(&self, app: &AppKey) -> bool {
+        self.policy(app).leave_after.is_some()
+    }
+}
+
+/// A rate limit with a burst, as one instant (the generic cell rate algorithm).
+#[derive(Debug, Clone, Copy)]
+pub struct RateLimit {
+    /// When the bucket will be full again.
+    full_at: Instant,
+}
+
+impl RateLimit {
+    /// A full bucket.
+    pub fn new(now: Instant) -> Self {
+        Self { full_at: now }
+    }
+
+    /// Takes one from the bucket, if there is one.
+    pub fn take(&mut self, now: Instant, per_second: u32, burst: u32) -> bool {
+        let cost = Duration::from_secs(1) / per_second.max(1);
+        let full_at = self.full_at.max(now) + cost;
+        if full_at.duration_since(now) > cost * burst.max(1) {
+            return false;
+        }
+        self.full_at = full_at;
+        true
+    }
+}

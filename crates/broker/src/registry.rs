@@ -1,0 +1,344 @@
+//! Who is who: sessions open, attach to a peer, take over from each other, and close.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use peerway_protocol::{Address, AppKey, Event, PeerId, Refusal};
+
+use crate::departed::Departed;
+use crate::limits::RateLimit;
+use crate::{Broker, Command, Happening, HangupReason};
+
+/// One client transport on this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// A digest of what a client knows and nobody else does: who shows it again may take the id over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proof(pub [u8; 32]);
+
+/// What kind of transport a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Both ways, preferred.
+    Socket,
+    /// Server to client only, the fall-back of `PeerJS` 0.3; requests come beside it.
+    Stream,
+}
+
+/// A session wants to be a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// The session.
+    pub session: SessionId,
+    /// The peer it wants to be.
+    pub address: Address,
+    /// What it will show when it comes back.
+    pub proof: Proof,
+    /// Its kind of transport.
+    pub channel: Channel,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) address: Address,
+    channel: Channel,
+    state: State,
+    pub(crate) rate: RateLimit,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    /// The backplane has been asked for the address.
+    Claiming(Proof),
+    /// The client went away while the claim was under way.
+    Abandoned,
+    /// The session speaks for its peer.
+    Attached,
+}
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    proof: Proof,
+    /// The session that events go to.
+    pub(crate) primary: SessionId,
+    /// A stream opened beside a socket; it takes over if the socket dies.
+    standby: Option<SessionId>,
+    pub(crate) contacts: BTreeSet<PeerId>,
+    pub(crate) last_refusal: Option<Instant>,
+}
+
+impl Peer {
+    pub(crate) fn accepts(&self, proof: Proof) -> bool {
+        self.proof == proof
+    }
+
+    /// Remembers whom to tell when this peer leaves.
+    pub(crate) fn remember_contact(&mut self, contact: &PeerId, limit: usize) {
+        if self.contacts.len() < limit && !self.contacts.contains(contact) {
+            self.contacts.insert(contact.clone());
+        }
+    }
+}
+
+/// Claims under way for one address.
+#[derive(Debug, Default)]
+pub(crate) struct Claims {
+    outstanding: usize,
+    granted: bool,
+}
+
+impl Broker {
+    /// A session has authenticated and wants to be a peer. It hears `Opened`, `Resumed` or
+    /// `Refused`.
+    pub fn handle_open(&mut self, now: Instant, open: Open) {
+        let Open { session, address, proof, channel } = open;
+        let mut entry =
+            Session { address, channel, state: State::Attached, rate: RateLimit::new(now) };
+        if let Some(peer) = self.peers.get(&entry.address) {
+            if !peer.accepts(proof) {
+                return self.refuse(session, Refusal::IdTaken);
+            }
+            let address = entry.address.clone();
+            self.sessions.insert(session, entry);
+            return self.attach(session, channel, &address);
+        }
+        let limit = self.settings.policy(&entry.address.app).concurrent_limit;
+        let size = self.app_sizes.entry(entry.address.app.clone()).or_default();
+        if *size >= limit {
+            return self.refuse(session, Refusal::AppFull);
+        }
+        *size += 1;
+        self.claims.entry(entry.address.clone()).or_default().outstanding += 1;
+        let address = entry.address.clone();
+        entry.state = State::Claiming(proof);
+        self.sessions.insert(session, entry);
+        self.commands.push_back(Command::Claim { session, address, proof });
+    }
+
+    /// The backplane granted the claim of a session.
+    pub fn handle_claimed(&mut self, now: Instant, session: SessionId) {
+        let Some(entry) = self.sessions.get_mut(&session) else { return };
+        let (address, channel) = (entry.address.clone(), entry.channel);
+        match std::mem::replace(&mut entry.state, State::Attached) {
+            State::Attached => {}
+            State::Abandoned => {
+                self.sessions.remove(&session);
+                self.shrink(&address.app);
+            }
+            State::Claiming(_) if self.peers.contains_key(&address) => {
+                // Two claims with the same proof; the other one was first.
+                self.shrink(&address.app);
+                self.attach(session, channel, &address);
+            }
+            State::Claiming(proof) => self.register(now, session, channel, &address, proof),
+        }
+        self.settle_claim(&address, true);
+    }
+
+    /// The backplane refused the claim of a session: somebody else holds the address.
+    pub fn handle_refused(&mut self, session: SessionId) {
+        let Some(entry) = self.sessions.remove(&session) else { return };
+        self.shrink(&entry.address.app);
+        if entry.state != State::Abandoned {
+            self.refuse(session, Refusal::IdTaken);
+        }
+        self.settle_claim(&entry.address, false);
+    }
+
+    /// A session's transport is gone. `resumable` says that its client is of the kind that comes
+    /// back on another transport without starting anew.
+    pub fn handle_closed(&mut self, now: Instant, session: SessionId, resumable: bool) {
+        let Some(entry) = self.sessions.get_mut(&session) else { return };
+        if entry.state != State::Attached {
+            entry.state = State::Abandoned;
+            return;
+        }
+        let address = entry.address.clone();
+        self.detach(now, session, &address, resumable);
+    }
+
+    /// Another node's session has taken this address over by showing the same proof.
+    pub fn handle_gone(&mut self, address: &Address) {
+        let Some(peer) = self.peers.remove(address) else { return };
+        self.shrink(&address.app);
+        for session in [Some(peer.primary), peer.standby].into_iter().flatten() {
+            self.hang_up(session, HangupReason::Superseded);
+        }
+        self.report(Happening::PeerClosed(address.app.clone()));
+    }
+
+    /// A session's outbox is full: its client does not read. `lost` is what did not fit.
+    pub fn handle_overflow(&mut self, now: Instant, session: SessionId, lost: Event) {
+        let Some(entry) = self.sessions.get(&session) else { return };
+        let address = entry.address.clone();
+        self.report(Happening::SlowReader);
+        if let Event::Signal { from, .. } = lost {
+            // PeerServer's answer to a failed send: the receiver has left.
+            self.announce_leave(&address, &from);
+        }
+        self.end(now, session, HangupReason::SlowReader);
+    }
+
+    /// Ends a session from the server's side.
+    pub(crate) fn end(&mut self, now: Instant, session: SessionId, reason: HangupReason) {
+        let Some(address) = self.sessions.get(&session).map(|entry| entry.address.clone()) else {
+            return;
+        };
+        self.detach(now, session, &address, false);
+        self.commands.push_back(Command::Hangup(session, reason));
+    }
+
+    /// Tells a refusal to a session that never became a peer, and ends it.
+    fn refuse(&mut self, session: SessionId, refusal: Refusal) {
+        self.report(Happening::Refused(refusal.clone()));
+        self.tell(session, Event::Refused(refusal));
+        self.commands.push_back(Command::Hangup(session, HangupReason::Refused));
+    }
+
+    fn register(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        channel: Channel,
+        address: &Address,
+        proof: Proof,
+    ) {
+        let departed = self.departed.recall(address);
+        let returning = departed.as_ref().is_some_and(|departed| departed.proof == proof);
+        let resumed = returning
+            && channel == Channel::Stream
+            && departed.as_ref().and_then(|it| it.resume_until).is_some_and(|until| now <= until);
+        let contacts = match departed {
+            Some(departed) if returning => departed.contacts,
+            Some(departed) => {
+                self.announce_departure(address, departed);
+                BTreeSet::new()
+            }
+            None => BTreeSet::new(),
+        };
+        let peer = Peer { proof, primary: session, standby: None, contacts, last_refusal: None };
+        self.peers.insert(address.clone(), peer);
+        self.report(Happening::PeerOpened(address.app.clone()));
+        if resumed {
+            self.report(Happening::PeerResumed(address.app.clone()));
+            self.tell(session, Event::Resumed);
+        } else {
+            self.tell(session, Event::Opened);
+        }
+    }
+
+    /// A second session of a peer that is here. OPEN is told once per life of the client's
+    /// connection, on whichever transport came first (`protocols/peerjs.md` A.5, B.1).
+    fn attach(&mut self, session: SessionId, channel: Channel, address: &Address) {
+        let Some(peer) = self.peers.get_mut(address) else { return };
+        let old = peer.primary;
+        let old_channel = self.sessions.get(&old).map_or(Channel::Socket, |entry| entry.channel);
+        if channel == Channel::Stream && old_channel == Channel::Socket {
+            let replaced = peer.standby.replace(session);
+            self.tell(session, Event::Resumed);
+            if let Some(replaced) = replaced {
+                self.hang_up(replaced, HangupReason::Superseded);
+            }
+            return;
+        }
+        peer.primary = session;
+        let reconnected = channel == Channel::Socket && old_channel == Channel::Socket;
+        self.tell(session, if reconnected { Event::Opened } else { Event::Resumed });
+        self.commands.push_back(Command::Handover { from: old, to: session });
+        self.hang_up(old, HangupReason::Superseded);
+        self.report(Happening::SessionReplaced(address.app.clone()));
+    }
+
+    fn detach(&mut self, now: Instant, session: SessionId, address: &Address, resumable: bool) {
+        self.sessions.remove(&session);
+        let Some(peer) = self.peers.get_mut(address) else { return };
+        if peer.standby == Some(session) {
+            peer.standby = None;
+            return;
+        }
+        if peer.primary != session {
+            return;
+        }
+        if let Some(standby) = peer.standby.take() {
+            peer.primary = standby;
+            self.commands.push_back(Command::Handover { from: session, to: standby });
+            self.report(Happening::SessionReplaced(address.app.clone()));
+            return;
+        }
+        self.depart(now, address, resumable);
+    }
+
+    /// Forgets a peer whose last session has ended.
+    fn depart(&mut self, now: Instant, address: &Address, resumable: bool) {
+        let Some(peer) = self.peers.remove(address) else { return };
+        self.shrink(&address.app);
+        self.commands.push_back(Command::Release(address.clone()));
+        self.report(Happening::PeerClosed(address.app.clone()));
+        let leave_after = self.settings.policy(&address.app).leave_after;
+        let departed = Departed {
+            proof: peer.proof,
+            resume_until: resumable.then(|| now + self.settings.resume_grace),
+            leave_at: leave_after.filter(|_| !peer.contacts.is_empty()).map(|after| now + after),
+            contacts: peer.contacts,
+        };
+        if let Some((address, evicted)) = self.departed.remember(address.clone(), departed) {
+            self.announce_departure(&address, evicted);
+        }
+    }
+
+    /// The client asked to be forgotten: every session of its peer ends.
+    pub(crate) fn forget(&mut self, now: Instant, session: SessionId) {
+        let Some(entry) = self.sessions.get(&session) else { return };
+        let address = entry.address.clone();
+        let standby = self.peers.get_mut(&address).and_then(|peer| peer.standby.take());
+        if let Some(standby) = standby {
+            self.hang_up(standby, HangupReason::Departed);
+        }
+        self.end(now, session, HangupReason::Departed);
+    }
+
+    pub(crate) fn settle_departures(&mut self, now: Instant) {
+        while let Some((address, departed)) = self.departed.settle_one(now) {
+            self.announce_departure(&address, departed);
+        }
+    }
+
+    fn announce_departure(&mut self, address: &Address, departed: Departed) {
+        if departed.leave_at.is_none() {
+            return;
+        }
+        for contact in departed.contacts {
+            self.announce_leave(address, &contact);
+        }
+    }
+
+    fn hang_up(&mut self, session: SessionId, reason: HangupReason) {
+        self.sessions.remove(&session);
+        self.commands.push_back(Command::Hangup(session, reason));
+    }
+
+    fn shrink(&mut self, app: &AppKey) {
+        let Some(size) = self.app_sizes.get_mut(app) else { return };
+        *size -= 1;
+        if *size == 0 {
+            self.app_sizes.remove(app);
+        }
+    }
+
+    /// One claim for the address is answered. The address is given back when all are and nobody
+    /// here uses what was granted.
+    fn settle_claim(&mut self, address: &Address, granted: bool) {
+        let Some(claims) = self.claims.get_mut(address) else { return };
+        claims.outstanding -= 1;
+        claims.granted |= granted;
+        if claims.outstanding > 0 {
+            return;
+        }
+        let granted = claims.granted;
+        self.claims.remove(address);
+        if granted && !self.peers.contains_key(address) {
+            self.commands.push_back(Command::Release(address.clone()));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The `peerway` command.
+
+mod serve;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use peerway_server::config::{self, Layers};
+
+/// One program that connects browsers, phones, servers and devices: a broker for WebRTC peers
+/// that unmodified PeerJS clients can use.
+#[derive(Debug, Parser)]
+#[command(name = "peerway", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server (also what happens without a command)
+    Serve(serve::ServeArgs),
+    /// Check a configuration file and tell what is wrong with it
+    CheckConfig {
+        /// The TOML file
+        file: PathBuf,
+    },
+    /// Print every setting with its default
+    Config(ConfigArgs),
+    /// Sign an id, for apps that have require_signed_id
+    Token(token::TokenArgs),
+}
+
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// As a commented TOML file, or as the reference page in Markdown
+    #[arg(value_enum, default_value = "example")]
+    form: ConfigForm,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ConfigForm {
+    Example,
+    Reference,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve::run(args),
+        Command::CheckConfig { file } => check_config(&file),
+        Command::Config(ConfigArgs { form }) => {
+            print!("{}", match form {
+                ConfigForm::Example => config::example_toml(),
+                ConfigForm::Reference => config::reference_markdown(),
+            });
+            Ok(())
+        }
+        Command::Token(args) => token::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peerway: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check_config(file: &std::path::Path) -> Result<()> {
+    let mut layers = Layers::default();
+    layers.file(file)?;
+    let config = layers.finish()?;
+    peerway_server::check(&config).map_err(anyhow::Error::msg)?;
+    println!("{} is fine", file.display());
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! What the broker tells clients, in no dialect.
+
+use thiserror::Error;
+
+use crate::{PeerId, Signal};
+
+/// Something a client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The peer is registered under its id.
+    Opened,
+    /// The session goes on for a peer whose client has been told `Opened` before.
+    Resumed,
+    /// Another peer says something.
+    Signal {
+        /// Who says it.
+        from: PeerId,
+        /// What is said.
+        signal: Signal,
+    },
+    /// What was said to this peer did not reach it in time.
+    Expired {
+        /// The peer that did not come.
+        peer: PeerId,
+    },
+    /// The server will not do what was asked.
+    Refused(Refusal),
+}
+
+impl Event {
+    /// What it costs to keep in an outbox, in bytes, with a flat charge for its bookkeeping.
+    pub fn weight(&self) -> usize {
+        const BOOKKEEPING: usize = 128;
+        match self {
+            Self::Signal { signal, .. } => BOOKKEEPING + signal.weight(),
+            _ => BOOKKEEPING,
+        }
+    }
+}
+
+/// Why the server will not do something, in words that its user can act on. The texts of the
+/// first five are those of `PeerServer`, which applications may compare.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// A handshake without id, token or key.
+    #[error("No id, token, or key supplied to websocket server")]
+    Incomplete,
+    /// The app key is not known here.
+    #[error("Invalid key provided")]
+    UnknownKey,
+    /// The id is open in another session.
+    #[error("ID is taken")]
+    IdTaken,
+    /// The app has as many peers as it may have.
+    #[error("Server has reached its concurrent user limit")]
+    AppFull,
+    /// One network address has as many sessions as it may have.
+    #[error("{0} has reached its concurrent user limit")]
+    AddressFull(String),
+    /// The page's origin is not registered for the app key.
+    #[error("Origin {0} is not allowed for this key")]
+    OriginNotAllowed(String),
+    /// The app wants ids to be signed and this token does not sign this id.
+    #[error("Token refused: {0}")]
+    TokenRefused(String),
+    /// An id that cannot be one.
+    #[error("Invalid id: it {0}")]
+    InvalidId(crate::InvalidId),
+    /// A frame that is not what the dialect allows.
+    #[error("Invalid message: {0}")]
+    Malformed(String),
+    /// A frame over the size limit; the field is the limit in bytes.
+    #[error("Message too big: the limit is {0} bytes")]
+    FrameTooBig(usize),
+    /// More messages than the server takes from one session; the field is the limit per second.
+    #[error("Too many messages: the limit is {0} per second")]
+    TooManyMessages(u32),
+    /// Too much mail from this sender waits for peers that are not connected.
+    #[error("Too many messages wait for peers that are not connected; last refused: {0}")]
+    SenderMailFull(PeerId),
+    /// Too much mail of the whole app waits for peers that are not connected.
+    #[error("The server keeps no more messages for peers that are not connected; last refused: {0}")]
+    AppMailFull(PeerId),
+}
+
+impl Refusal {
+    /// A lower-case word for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Incomplete => "incomplete",
+            Self::UnknownKey => "unknown_key",
+            Self::IdTaken => "id_taken",
+            Self::AppFull => "app_full",
+            Self::AddressFull(_) => "address_full",
+            Self::OriginNotAllowed(_) => "origin",
+            Self::TokenRefused(_) => "token",
+            Self::InvalidId(_) => "invalid_id",
+            Self::Malformed(_) => "malformed",
+            Self::FrameTooBig(_) => "frame_too_big",
+            Self::TooManyMessages(_) => "message_rate",
+            Self::SenderMailFull(_) => "sender_mail",
+            Self::AppMailFull(_) => "app_mail",
+        }
+    }
+}

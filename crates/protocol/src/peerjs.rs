@@ -1,0 +1,206 @@
+//! The `PeerJS` dialect: frames of every client generation from 0.3.0 to 2.0 beta and of the
+//! SkyWay fork. Facts and sources: `docs/reference/peerjs-dialect.md`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::{Event, InvalidId, Json, PeerId, Refusal, Request, Signal, SignalKind};
+
+/// What a client's frame means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientFrame {
+    /// Something for the broker.
+    Request(Request),
+    /// `HEARTBEAT`, sent every 5 s by 1.0.0 and later: alive, no answer wanted.
+    Heartbeat,
+    /// `PONG`, the SkyWay fork's answer to `PING`.
+    Pong,
+    /// A type that this server does not know. `PeerServer` drops these without a word, and so
+    /// must we: a newer client may send what an older server can live without.
+    Unknown,
+}
+
+/// Why a frame is not one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FrameError {
+    /// Not a JSON object with a `type` and sane members.
+    #[error("{0}")]
+    NotAMessage(String),
+    /// A relayed type without a receiver.
+    #[error("{0} needs a 'dst'")]
+    NoReceiver(&'static str),
+    /// A receiver that cannot be a peer id.
+    #[error("'dst' {0}")]
+    Receiver(InvalidId),
+}
+
+impl From<FrameError> for Refusal {
+    fn from(error: FrameError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+#[derive(Deserialize)]
+struct RawFrame<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    dst: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    payload: Option<&'a RawValue>,
+}
+
+/// `null` is a payload, unlike an absent member: both are passed on as they are.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Reads one frame of a client, from a socket or the body of a POST.
+pub fn decode(frame: &str) -> Result<ClientFrame, FrameError> {
+    let raw: RawFrame<'_> =
+        serde_json::from_str(frame).map_err(|error| FrameError::NotAMessage(error.to_string()))?;
+    let kind = match raw.kind.as_ref() {
+        "HEARTBEAT" => return Ok(ClientFrame::Heartbeat),
+        "PONG" => return Ok(ClientFrame::Pong),
+        "OFFER" => SignalKind::Offer,
+        "ANSWER" => SignalKind::Answer,
+        "CANDIDATE" => SignalKind::Candidate,
+        "LEAVE" => SignalKind::Leave,
+        "EXPIRE" => SignalKind::Expire,
+        _ => return Ok(ClientFrame::Unknown),
+    };
+    let to = match raw.dst.as_deref() {
+        Some(dst) if !dst.is_empty() => PeerId::new(dst).map_err(FrameError::Receiver)?,
+        // 0.2.x leaves its server with a LEAVE to nobody.
+        _ if kind == SignalKind::Leave => return Ok(ClientFrame::Request(Request::Depart)),
+        _ => return Err(FrameError::NoReceiver(wire_type(kind))),
+    };
+    let payload = raw.payload.map(|value| Json::trusted(value.get()));
+    Ok(ClientFrame::Request(Request::Send { to, signal: Signal { kind, payload } }))
+}
+
+fn wire_type(kind: SignalKind) -> &'static str {
+    match kind {
+        SignalKind::Offer => "OFFER",
+        SignalKind::Answer => "ANSWER",
+        SignalKind::Candidate => "CANDIDATE",
+        SignalKind::Leave => "LEAVE",
+        SignalKind::Expire => "EXPIRE",
+    }
+}
+
+/// The server's keepalive of the SkyWay fork; every other client ignores it.
+pub const PING: &str = r#"{"type":"PING"}"#;
+
+/// Appends the frame that tells `event` to the client known as `me`, or nothing where the client
+/// must not be told. Members come in the order
+/// of `PeerServer`: type, src, dst, payload.
+pub fn encode(event: &Event, me: &PeerId, out: &mut String) {
+    match event {
+        Event::Opened => out.push_str(r#"{"type":"OPEN"}"#),
+        Event::Resumed => {}
+        Event::Signal { from, signal } => {
+            let payload = signal.payload.as_ref().map(Json::as_str);
+            relayed(wire_type(signal.kind), from, me, payload, out);
+        }
+        Event::Expired { peer } => relayed("EXPIRE", peer, me, None, out),
+        Event::Refused(refusal) => {
+            let kind = match refusal {
+                Refusal::IdTaken => "ID-TAKEN",
+                Refusal::UnknownKey | Refusal::OriginNotAllowed(_) => "INVALID-KEY",
+                _ => "ERROR",
+            };
+            out.push_str(r#"{"type":""#);
+            out.push_str(kind);
+            out.push_str(r#"","payload":{"msg":"#);
+            push_string(&refusal.to_string(), out);
+            out.push_str("}}");
+        }
+    }
+}
+
+fn relayed(kind: &str, src: &PeerId, dst: &PeerId, payload: Option<&str>, out: &mut String) {
+    out.reserve(64 + src.as_str().len() + dst.as_str().len() + payload.map_or(0, str::len));
+    out.push_str(r#"{"type":""#);
+    out.push_str(kind);
+    out.push_str(r#"","src":"#);
+    push_string(src.as_str(), out);
+    out.push_str(r#","dst":"#);
+    push_string(dst.as_str(), out);
+    if let Some(payload) = payload {
+        out.push_str(r#","payload":"#);
+        out.push_str(payload);
+    }
+    out.push('}');
+}
+
+fn push_string(text: &str, out: &mut String) {
+    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
+    out.push_str(&serde_json::to_string(text).expect("a string is always valid JSON"));
+}
+
+/// The query of a `WebSocket` handshake, as far as it concerns the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Handshake {
+    /// App key.
+    pub key: String,
+    /// Wanted peer id.
+    pub id: String,
+    /// The client's secret for reconnecting under the same id.
+    pub token: String,
+    /// Client version, sent by 1.4.0 and later (not by 2.0 beta).
+    pub version: Option<String>,
+}
+
+impl Handshake {
+    /// Reads a query string. Of repeated members the last one counts: 1.0 and 1.1 append `id`
+    /// and `token` once more at each start.
+    #[must_use]
+    pub fn from_query(query: &str) -> Self {
+        let mut handshake = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "key" => handshake.key = value.into_owned(),
+                "id" => handshake.id = value.into_owned(),
+                "token" => handshake.token = value.into_owned(),
+                "version" => handshake.version = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        handshake
+    }
+
+    /// Whether every member that the protocol demands is there.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !(self.key.is_empty() || self.id.is_empty() || self.token.is_empty())
+    }
+}
+
+/// The id that a client of the SkyWay fork asks for with `GET id?id=`, which no other client
+/// sends. Empty if it leaves the choice to the server.
+#[must_use]
+pub fn wanted_id(query: &str) -> Option<String> {
+    form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, _)| name == "id")
+        .last()
+        .map(|(_, value)| value.into_owned())
+}
+
+/// The answer to `GET id?id=`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IdAnswer {
+    /// The id the client shall have.
+    pub id: String,
+    /// Password for TURN, under the user name `{key}${id}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}

@@ -1,0 +1,118 @@
+//! What peers say to each other through the broker.
+
+use std::fmt;
+
+use crate::{Address, AppKey, PeerId};
+
+/// The kinds of signal that are relayed from peer to peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SignalKind {
+    /// An SDP offer.
+    Offer,
+    /// An SDP answer.
+    Answer,
+    /// An ICE candidate.
+    Candidate,
+    /// The sender closes every connection to the receiver.
+    Leave,
+    /// The receiver's messages did not reach the sender in time.
+    Expire,
+}
+
+impl SignalKind {
+    /// All kinds, for tables.
+    pub const ALL: [Self; 5] =
+        [Self::Offer, Self::Answer, Self::Candidate, Self::Leave, Self::Expire];
+
+    /// A lower-case word for logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Answer => "answer",
+            Self::Candidate => "candidate",
+            Self::Leave => "leave",
+            Self::Expire => "expire",
+        }
+    }
+
+    /// Whether it waits for a peer that is not there yet. LEAVE and EXPIRE speak of the past, so
+    /// they are dropped instead (`protocols/peerjs.md` B.3).
+    pub fn waits_for_peer(self) -> bool {
+        matches!(self, Self::Offer | Self::Answer | Self::Candidate)
+    }
+}
+
+/// JSON text exactly as a client sent it: order, spacing and unknown members survive.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Json(Box<str>);
+
+impl Json {
+    /// Wraps text that a JSON parser has accepted as one value.
+    pub(crate) fn trusted(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SDP holds addresses: the length is enough for a log.
+        write!(f, "Json({} bytes)", self.0.len())
+    }
+}
+
+/// One thing a peer says to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signal {
+    /// What it is.
+    pub kind: SignalKind,
+    /// The dialect's own object, untouched. `None` where the frame had no such member.
+    pub payload: Option<Json>,
+}
+
+impl Signal {
+    /// A signal that carries nothing but its kind.
+    pub fn bare(kind: SignalKind) -> Self {
+        Self { kind, payload: None }
+    }
+
+    /// Its weight in bytes, for limits.
+    pub fn weight(&self) -> usize {
+        self.payload.as_ref().map_or(0, |json| json.as_str().len())
+    }
+}
+
+/// A signal with its sender and receiver, who are always of the same app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The app of both.
+    pub app: AppKey,
+    /// Who says it: the broker's own knowledge, never what a frame claims.
+    pub from: PeerId,
+    /// Who shall hear it.
+    pub to: PeerId,
+    /// What is said.
+    pub signal: Signal,
+}
+
+impl Envelope {
+    /// The address it goes to.
+    pub fn destination(&self) -> Address {
+        Address { app: self.app.clone(), peer: self.to.clone() }
+    }
+
+    /// The address it comes from.
+    pub fn source(&self) -> Address {
+        Address { app: self.app.clone(), peer: self.from.clone() }
+    }
+
+    /// What it costs to keep, in bytes, with a flat charge for its bookkeeping.
+    pub fn weight(&self) -> usize {
+        const BOOKKEEPING: usize = 128;
+        BOOKKEEPING + self.signal.weight()
+    }
+}

@@ -1,0 +1,59 @@
+//! Who holds which address, and the way to them: the seam where nodes become a cluster.
+//!
+//! A backplane takes commands without waiting and answers with events. Its promises, which every
+//! implementation must pass as one suite (`tests/backplane.rs`):
+//!
+//! - `claim` is granted if the address is free or the proof matches; the node that held it before
+//!   hears `Gone`.
+//! - `send` reaches the holder as `Arrived`, in order per pair; or comes back as `Undeliverable`.
+//! - `watch` answers with one `Up` when somebody holds the address, also if somebody already does.
+//! - A claimant hears `Claimed` before anything that arrives for the address.
+
+mod memory;
+
+use std::future::Future;
+
+use peerway_broker::{Proof, SessionId};
+use peerway_protocol::{Address, AppKey, Envelope, PeerId};
+use tokio::sync::oneshot;
+
+pub use memory::{MemoryBackplane, MemoryHub};
+
+/// What a backplane tells its node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackplaneEvent {
+    /// A claim is granted.
+    Claimed(SessionId),
+    /// A claim is refused: somebody else holds the address.
+    Refused(SessionId),
+    /// An envelope for an address of this node.
+    Arrived(Envelope),
+    /// An envelope of this node that nobody holds the destination of.
+    Undeliverable(Envelope),
+    /// Somebody holds an address that this node watches.
+    Up(Address),
+    /// Another node has taken an address of this one over.
+    Gone(Address),
+}
+
+/// See the module documentation.
+pub trait Backplane: Send + 'static {
+    /// Asks for an address on behalf of a session.
+    fn claim(&mut self, session: SessionId, address: Address, proof: Proof);
+    /// Gives an address back. Ignored unless this node holds it.
+    fn release(&mut self, address: &Address);
+    /// Brings an envelope to the holder of its destination.
+    fn send(&mut self, envelope: Envelope);
+    /// An envelope arrived here too late: its sender's node shall hear that it is undeliverable.
+    fn give_back(&mut self, envelope: Envelope);
+    /// Asks for one `Up` of an address.
+    fn watch(&mut self, address: Address);
+    /// Takes the question back.
+    fn unwatch(&mut self, address: &Address);
+    /// Answers with the ids held in an app, in order; may be slightly stale.
+    fn list(&mut self, app: &AppKey, reply: oneshot::Sender<Vec<PeerId>>);
+    /// The next event that is already here.
+    fn try_next(&mut self) -> Option<BackplaneEvent>;
+    /// Waits until `try_next` has something.
+    fn ready(&mut self) -> impl Future<Output = ()> + Send;
+}

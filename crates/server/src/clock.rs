@@ -1,0 +1,22 @@
+//! The one place where the server reads a clock or draws randomness; everything below takes them
+//! as arguments.
+#![expect(clippy::disallowed_methods, reason = "this is the place the lint sends readers to")]
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// The monotonic clock.
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Seconds since 1970, for what is written down: token expiry.
+pub fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Random bytes fit for ids that must not be guessed.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system's randomness is available");
+    bytes
+}

@@ -1,0 +1,292 @@
+//! The configuration: one struct, read from a TOML file, then `PEERWAY_*` environment variables,
+//! then flags.
+
+mod layers;
+mod reference;
+mod units;
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+
+pub use layers::{ConfigError, Layers};
+pub use reference::{example_toml, reference_markdown};
+pub use units::{Bytes, Millis};
+
+/// What the server is configured with.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address to listen on: an IP address, or a name that resolves to one. `::` takes IPv6 and
+    /// IPv4.
+    pub host: String,
+    /// TCP port to listen on; 0 takes any free one.
+    pub port: u16,
+    /// Prefix of every `PeerJS` URL, as in the client option `path`.
+    pub path: String,
+    /// The app key of a server with a single app, as in the client option `key`. Without it and
+    /// without any `[[app]]` the key is `peerjs`.
+    pub key: Option<String>,
+    /// Serve any well-formed key, each with its own peers, under the settings that follow.
+    pub accept_any_key: bool,
+    /// Let clients list the ids of an app's peers. `[[app]]` may differ.
+    pub allow_discovery: bool,
+    /// Peers at the same time, per app. `[[app]]` may differ.
+    pub concurrent_limit: usize,
+    /// Milliseconds (or a text like "5s") that messages wait for a peer that is not connected,
+    /// before their sender is told EXPIRE; 0 tells it at once.
+    pub expire_timeout: Millis,
+    /// Milliseconds (or a text like "60s") without any frame from a client before its socket
+    /// counts as dead. Silent clients are pinged, so idle ones stay.
+    pub alive_timeout: Millis,
+    /// Silence after which a client is pinged, and the interval of PING messages to clients
+    /// before `PeerJS` 1.0, which need one in every 45 seconds.
+    pub ping_interval: Millis,
+    /// How long a client of the SkyWay fork may take to go on by XHR when its socket died.
+    pub resume_grace: Millis,
+    /// Tell LEAVE to the peers a departed peer talked to, this long after its last connection to
+    /// the server ended; unset for never, as in PeerServer. The price: clients close every call
+    /// with a peer they hear LEAVE of, so a peer whose signalling is away for longer than this
+    /// loses calls that were fine.
+    pub leave_after: Option<Millis>,
+    /// The server stands behind a reverse proxy: take client addresses from `X-Forwarded-For`.
+    pub proxied: bool,
+    /// How many proxies in a row append to `X-Forwarded-For`.
+    pub proxy_hops: usize,
+    /// Origins that get CORS headers; empty for any. The origins of an `[[app]]` decide who may
+    /// use it, this list only what browsers let pages read.
+    pub cors: Vec<String>,
+    /// Show browsers a status page at the path prefix.
+    pub status_page: bool,
+    /// Certificate files; without them the server speaks plain HTTP.
+    pub tls: Option<TlsConfig>,
+    /// What a single client may do.
+    pub limits: LimitsConfig,
+    /// Prometheus metrics at `/metrics`.
+    pub metrics: MetricsConfig,
+    /// What is written to standard error.
+    pub log: LogConfig,
+    /// Apps with settings of their own.
+    pub app: Vec<AppConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: "::".into(),
+            port: 9000,
+            path: "/".into(),
+            key: None,
+            accept_any_key: false,
+            allow_discovery: false,
+            concurrent_limit: 50_000,
+            expire_timeout: Millis::from_secs(5),
+            alive_timeout: Millis::from_secs(60),
+            ping_interval: Millis::from_secs(20),
+            resume_grace: Millis::from_secs(10),
+            leave_after: None,
+            proxied: false,
+            proxy_hops: 1,
+            cors: Vec::new(),
+            status_page: true,
+            tls: None,
+            limits: LimitsConfig::default(),
+            metrics: MetricsConfig::default(),
+            log: LogConfig::default(),
+            app: Vec::new(),
+        }
+    }
+}
+
+/// One app: who may use it and what it may do.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppConfig {
+    /// The key that clients give.
+    #[schemars(extend("examples" = ["shop"]))]
+    pub key: String,
+    /// Secret that signs ids. Never sent to anybody.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+    /// Refuse ids that are not signed with the secret (`peerway token` signs one).
+    #[serde(default)]
+    pub require_signed_id: bool,
+    /// Origins whose pages may use the app: `https://example.com` (exact), `example.com` (any
+    /// scheme and port), `*.example.com` (its subdomains), `*` (any). Empty for any.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// Let clients list the ids of the app's peers; the general setting if unset.
+    #[serde(default)]
+    pub allow_discovery: Option<bool>,
+    /// Peers at the same time; the general setting if unset.
+    #[serde(default)]
+    pub concurrent_limit: Option<usize>,
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret itself, for the one who computes with it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("..")
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Certificate files.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// PEM file with the certificate chain. SIGHUP reads both files again.
+    pub cert: PathBuf,
+    /// PEM file with the private key.
+    pub key: PathBuf,
+}
+
+/// Bounds on what one client can cost.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Longest message from a client, in bytes or with a unit ("256KiB").
+    pub frame_size: Bytes,
+    /// Messages per second from one client, in the long run.
+    pub messages_per_second: u32,
+    /// Messages from one client at once, on top of the long run.
+    pub message_burst: u32,
+    /// Messages of one sender that may wait for absent peers.
+    pub mail_per_sender: usize,
+    /// Bytes of one sender that may wait for absent peers.
+    pub mail_bytes_per_sender: Bytes,
+    /// Messages of one app that may wait for absent peers.
+    pub mail_per_app: usize,
+    /// Bytes of one app that may wait for absent peers.
+    pub mail_bytes_per_app: Bytes,
+    /// Bytes waiting to be read by one client before it counts as a slow reader and is cut.
+    pub outbox_size: Bytes,
+    /// How long a client may leave everything unread before it counts as a slow reader.
+    pub write_timeout: Millis,
+    /// Sessions at the same time from one network address.
+    pub sessions_per_address: usize,
+    /// Connections at the same time that have not yet sent a complete request.
+    pub pending_handshakes: usize,
+    /// Of those, how many may come from one network address (not applied when `proxied`).
+    pub pending_handshakes_per_address: usize,
+    /// How long a connection may take to send a complete request, and idle between requests.
+    pub handshake_timeout: Millis,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            frame_size: Bytes(256 * 1024),
+            messages_per_second: 500,
+            message_burst: 2500,
+            mail_per_sender: 1000,
+            mail_bytes_per_sender: Bytes(2 * 1024 * 1024),
+            mail_per_app: 20_000,
+            mail_bytes_per_app: Bytes(64 * 1024 * 1024),
+            outbox_size: Bytes(1024 * 1024),
+            write_timeout: Millis::from_secs(15),
+            sessions_per_address: 5000,
+            pending_handshakes: 4096,
+            pending_handshakes_per_address: 1024,
+            handshake_timeout: Millis::from_secs(10),
+        }
+    }
+}
+
+/// Prometheus metrics.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Answer `GET /metrics`.
+    pub enabled: bool,
+    /// Ask for `Authorization: Bearer <token>`; unset for no questions.
+    pub token: Option<Secret>,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { enabled: true, token: None }
+    }
+}
+
+/// Logging.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives like `info,peerway_server=debug`.
+    pub level: String,
+    /// `pretty` for people, `json` for collectors: one object per line.
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Pretty }
+    }
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Config {
+    /// What the types cannot say.
+    fn validate(&self) -> Result<(), String> {
+        if self.ping_interval >= self.alive_timeout {
+            return Err(format!(
+                "ping_interval ({}) must be shorter than alive_timeout ({}), or idle clients are cut \
+                 before they are asked",
+                self.ping_interval, self.alive_timeout
+            ));
+        }
+        for millis in [self.ping_interval, self.limits.handshake_timeout, self.limits.write_timeout]
+        {
+            if millis.0.is_zero() {
+                return Err("ping_interval, handshake_timeout and write_timeout must not be 0".into());
+            }
+        }
+        if self.limits.frame_size.0 < 1024 {
+            return Err(format!("limits.frame_size ({}) must be at least 1KiB", self.limits.frame_size));
+        }
+        if !self.path.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c)) {
+            return Err(format!(
+                "path '{}' may only have letters, digits and any of / - _ . ~", self.path
+            ));
+        }
+        Ok(())
+    }
+
+    /// `path` in the form that routes are made of: starts and ends with a slash.
+    pub fn base_path(&self) -> String {
+        let inner = self.path.trim_matches('/');
+        if inner.is_empty() { "/".into() } else { format!("/{inner}/") }
+    }
+}

@@ -1,0 +1,17 @@
+//! HTTP around the transports: connections, TLS, CORS, errors, the server's own pages.
+
+mod cors;
+mod io;
+mod listener;
+mod pages;
+mod problem;
+mod router;
+mod tls;
+mod upgrade;
+
+pub(crate) use io::ClientIo;
+pub(crate) use listener::{accept_loop, bind};
+pub(crate) use problem::Problem;
+pub(crate) use router::{ClientAddress, origin_of, router};
+pub(crate) use tls::Certificates;
+pub(crate) use upgrade::accept_web_socket;

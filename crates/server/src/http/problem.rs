@@ -1,0 +1,50 @@
+//! Errors as HTTP answers: a JSON body that says what is wrong.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::node::Stopped;
+
+/// `{"error":{"type":"unknown_key","message":"Invalid key provided"}}`, or the bare text where
+/// `PeerServer` answers with one.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Json { kind: &'static str, message: String },
+    Plain(&'static str),
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, kind: &'static str, message: String) -> Self {
+        Self { status, body: Body::Json { kind, message } }
+    }
+
+    pub(crate) fn plain(status: StatusCode, text: &'static str) -> Self {
+        Self { status, body: Body::Plain(text) }
+    }
+}
+
+impl From<Stopped> for Problem {
+    fn from(stopped: Stopped) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", stopped.to_string())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        match self.body {
+            Body::Json { kind, message } => {
+                let body = json!({ "error": { "type": kind, "message": message } });
+                (self.status, Json(body)).into_response()
+            }
+            Body::Plain(text) => (self.status, text).into_response(),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! All IO of the peerway server: transports, node loop, configuration, metrics. A library without
+//! a `main`; `ARCHITECTURE.md` has the drawing.
+
+pub mod auth;
+pub mod backplane;
+pub mod clock;
+pub mod config;
+mod edge;
+mod http;
+mod metrics;
+mod node;
+mod outbox;
+mod server;
+mod transport;
+
+pub use server::{Control, Server, StartError, check};

@@ -1,0 +1,283 @@
+//! The node loop: everything that happens goes through here into the broker, and what the broker
+//! wants is done here. One task, no locks around the broker, no waiting for any client.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use peerway_broker::{Broker, Command, Happening, Open, PostRefused, Proof, SessionId};
+use peerway_protocol::{Address, AppKey, Envelope, PeerId, Request};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::backplane::{Backplane, BackplaneEvent};
+use crate::clock;
+use crate::metrics::Metrics;
+use crate::outbox::{Ending, Outbox, Queued};
+
+/// How many inputs wait for the loop before transports stop reading.
+const INBOX: usize = 4096;
+/// How many inputs are taken before other sources get their turn.
+const BATCH: usize = 128;
+
+enum Input {
+    Open { open: Open, outbox: Arc<Outbox> },
+    Request { session: SessionId, request: Request, received: Instant },
+    Closed { session: SessionId, resumable: bool },
+    Post { post: Post, reply: oneshot::Sender<Result<(), PostRefused>> },
+    List { app: AppKey, reply: oneshot::Sender<Vec<PeerId>> },
+    Ping { reply: oneshot::Sender<()> },
+    Shutdown,
+}
+
+/// A request that came beside its peer's session.
+#[derive(Debug)]
+pub struct Post {
+    /// For whom.
+    pub address: Address,
+    /// By what right.
+    pub proof: Proof,
+    /// What.
+    pub request: Request,
+    /// When it was read.
+    pub received: Instant,
+}
+
+/// The node has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server is shutting down")]
+pub struct Stopped;
+
+/// The transports' way to the node.
+#[derive(Debug, Clone)]
+pub struct NodeHandle {
+    inbox: mpsc::Sender<Input>,
+    next_session: Arc<AtomicU64>,
+}
+
+impl NodeHandle {
+    /// A name for a new session.
+    pub fn next_session(&self) -> SessionId {
+        SessionId(self.next_session.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A session wants to be a peer; the answer comes through its outbox.
+    pub async fn open(&self, open: Open, outbox: Arc<Outbox>) -> Result<(), Stopped> {
+        self.send(Input::Open { open, outbox }).await
+    }
+
+    /// A session asks for something; `received` is when it was read.
+    pub async fn request(
+        &self,
+        session: SessionId,
+        request: Request,
+        received: Instant,
+    ) -> Result<(), Stopped> {
+        self.send(Input::Request { session, request, received }).await
+    }
+
+    /// A session's transport is gone.
+    pub async fn closed(&self, session: SessionId, resumable: bool) {
+        // A stopped node has forgotten the session anyway.
+        let _ = self.send(Input::Closed { session, resumable }).await;
+    }
+
+    /// A request beside a session.
+    pub async fn post(&self, post: Post) -> Result<Result<(), PostRefused>, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Input::Post { post, reply }).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// The ids of an app's peers.
+    pub async fn list(&self, app: AppKey) -> Result<Vec<PeerId>, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Input::List { app, reply }).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Answers if the loop turns.
+    pub async fn ping(&self) -> Result<(), Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Input::Ping { reply }).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Ends every session and then the loop.
+    pub async fn shut_down(&self) {
+        // A stopped node needs no telling.
+        let _ = self.send(Input::Shutdown).await;
+    }
+
+    async fn send(&self, input: Input) -> Result<(), Stopped> {
+        self.inbox.send(input).await.map_err(|_| Stopped)
+    }
+}
+
+/// The loop's own state.
+pub struct Node<B> {
+    broker: Broker,
+    backplane: B,
+    outboxes: HashMap<SessionId, Arc<Outbox>>,
+    metrics: Arc<Metrics>,
+    inbox: mpsc::Receiver<Input>,
+    now: Instant,
+    /// When the input now being handled was read from a socket.
+    received: Option<Instant>,
+    stopping: bool,
+}
+
+impl<B: Backplane> Node<B> {
+    /// A node around a broker, and the way to it.
+    pub fn new(broker: Broker, backplane: B, metrics: Arc<Metrics>) -> (Self, NodeHandle) {
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let node = Self {
+            broker,
+            backplane,
+            outboxes: HashMap::new(),
+            metrics,
+            inbox,
+            now: clock::now(),
+            received: None,
+            stopping: false,
+        };
+        (node, NodeHandle { inbox: sender, next_session: Arc::default() })
+    }
+
+    /// Runs until told to shut down. Priority: backplane, clients, time; each turn ends with the
+    /// broker's commands drained.
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while !self.stopping {
+            let deadline = self.broker.poll_timeout();
+            tokio::select! {
+                biased;
+                () = self.backplane.ready() => self.now = clock::now(),
+                taken = self.inbox.recv_many(&mut batch, BATCH) => {
+                    self.now = clock::now();
+                    self.stopping |= taken == 0;
+                    for input in batch.drain(..) {
+                        self.handle(input);
+                        self.drain();
+                    }
+                }
+                () = sleep_until(deadline) => {
+                    self.now = clock::now();
+                    self.broker.handle_timeout(self.now);
+                }
+            }
+            self.received = None;
+            self.drain();
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.received = None;
+        match input {
+            Input::Open { open, outbox } => {
+                self.outboxes.insert(open.session, outbox);
+                self.broker.handle_open(self.now, open);
+            }
+            Input::Request { session, request, received } => {
+                self.received = Some(received);
+                self.broker.handle_request(self.now, session, request);
+            }
+            Input::Closed { session, resumable } => {
+                self.broker.handle_closed(self.now, session, resumable);
+                self.drain();
+                self.outboxes.remove(&session);
+            }
+            Input::Post { post: Post { address, proof, request, received }, reply } => {
+                self.received = Some(received);
+                let answer = self.broker.handle_post(self.now, &address, proof, request);
+                // The client may have gone away meanwhile.
+                let _ = reply.send(answer);
+            }
+            Input::List { app, reply } => self.backplane.list(&app, reply),
+            // Whoever asked may have gone away meanwhile.
+            Input::Ping { reply } => drop(reply.send(())),
+            Input::Shutdown => {
+                self.stopping = true;
+                #[expect(clippy::disallowed_methods, reason = "all are told the same")]
+                for outbox in self.outboxes.values() {
+                    outbox.end(Ending::Shutdown);
+                }
+            }
+        }
+    }
+
+    /// Does what the broker wants and tells it what came of it, until both are quiet.
+    fn drain(&mut self) {
+        loop {
+            while let Some(command) = self.broker.next_command() {
+                self.perform(command);
+            }
+            let Some(event) = self.backplane.try_next() else { return };
+            self.handle_backplane(event);
+        }
+    }
+
+    fn handle_backplane(&mut self, event: BackplaneEvent) {
+        match event {
+            BackplaneEvent::Claimed(session) => self.broker.handle_claimed(self.now, session),
+            BackplaneEvent::Refused(session) => self.broker.handle_refused(session),
+            BackplaneEvent::Arrived(envelope) => self.broker.handle_arrival(envelope),
+            BackplaneEvent::Undeliverable(envelope) => {
+                self.broker.handle_undeliverable(self.now, envelope);
+            }
+            BackplaneEvent::Up(address) => self.broker.handle_up(&address),
+            BackplaneEvent::Gone(address) => self.broker.handle_gone(&address),
+        }
+    }
+
+    fn perform(&mut self, command: Command) {
+        match command {
+            Command::Tell(session, event) => {
+                let Some(outbox) = self.outboxes.get(&session) else { return };
+                let queued = Queued { event, received: self.received };
+                if let Err(lost) = outbox.push(queued) {
+                    self.broker.handle_overflow(self.now, session, lost);
+                }
+            }
+            Command::Handover { from, to } => {
+                if let (Some(from), Some(to)) = (self.outboxes.get(&from), self.outboxes.get(&to)) {
+                    to.inherit(from);
+                }
+            }
+            Command::Hangup(session, reason) => {
+                if let Some(outbox) = self.outboxes.remove(&session) {
+                    outbox.end(Ending::Hangup(reason));
+                }
+            }
+            Command::Claim { session, address, proof } => {
+                self.backplane.claim(session, address, proof);
+            }
+            Command::Release(address) => self.backplane.release(&address),
+            Command::Forward(envelope) => self.forward(envelope),
+            Command::Return(envelope) => self.backplane.give_back(envelope),
+            Command::Watch(address) => self.backplane.watch(address),
+            Command::Unwatch(address) => self.backplane.unwatch(&address),
+            Command::Report(happening) => self.report(&happening),
+        }
+    }
+
+    fn forward(&mut self, envelope: Envelope) {
+        tracing::debug!(
+            app = %envelope.app, from = %envelope.from, to = %envelope.to,
+            kind = envelope.signal.kind.name(), "signal"
+        );
+        self.backplane.send(envelope);
+    }
+
+    fn report(&self, happening: &Happening) {
+        tracing::debug!(?happening);
+        self.metrics.observe(happening);
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,160 @@
+//! The server as a value: bind it, run it until told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use peerway_broker::{AppPolicy, Broker, MailLimit, Settings};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::Apps;
+use crate::backplane::MemoryHub;
+use crate::clock;
+use crate::config::Config;
+use crate::edge::{Crowd, Edge};
+use crate::http::{self, Certificates};
+use crate::metrics::Metrics;
+use crate::node::Node;
+
+/// How long sessions may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Why the server cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {host} port {port}: {source}")]
+    Bind {
+        /// As configured.
+        host: String,
+        /// As configured.
+        port: u16,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Settings that do not work.
+    #[error("{0}")]
+    Config(String),
+}
+
+/// A server that listens and is ready to run.
+#[derive(Debug)]
+pub struct Server {
+    edge: Arc<Edge>,
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    certificates: Option<Arc<Certificates>>,
+    node: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+/// The way to a running server.
+#[derive(Debug, Clone)]
+pub struct Control {
+    stop: CancellationToken,
+    certificates: Option<Arc<Certificates>>,
+}
+
+impl Control {
+    /// Begins a graceful shutdown.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Reads the certificate files again. On an error the certificate in use stays.
+    pub fn reload_certificates(&self) -> Result<(), String> {
+        self.certificates.as_ref().map_or(Ok(()), |certificates| certificates.reload())
+    }
+}
+
+impl Server {
+    /// Listens. Must be called inside a tokio runtime.
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let apps = Apps::new(&config).map_err(StartError::Config)?;
+        let certificates = config.tls.as_ref().map(Certificates::load).transpose();
+        let certificates = certificates.map_err(StartError::Config)?.map(Arc::new);
+        let (host, port) = (config.host.clone(), config.port);
+        let told = |source| StartError::Bind { host: host.clone(), port, source };
+        let listener = http::bind(&host, port).await.map_err(told)?;
+        let local_addr = listener.local_addr().map_err(told)?;
+
+        let metrics = Arc::new(Metrics::new());
+        let broker = Broker::new(settings(&config, &apps));
+        let (node, handle) = Node::new(broker, MemoryHub::default().join(), metrics.clone());
+        let edge = Arc::new(Edge {
+            config,
+            apps,
+            node: handle,
+            metrics,
+            sessions: Crowd::default(),
+            handshakes: Crowd::default(),
+            tasks: TaskTracker::new(),
+            started: clock::now(),
+        });
+        let node = tokio::spawn(node.run());
+        let stop = CancellationToken::new();
+        Ok(Self { edge, listener, local_addr, certificates, node, stop })
+    }
+
+    /// Where it listens; tells the port if the configured one was 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The way to the server while it runs.
+    pub fn control(&self) -> Control {
+        Control { stop: self.stop.clone(), certificates: self.certificates.clone() }
+    }
+
+    /// Serves until stopped: then accepts nobody, tells every client, and waits for them.
+    pub async fn run(self) {
+        let router = http::router(self.edge.clone());
+        let Self { edge, listener, certificates, node, stop, .. } = self;
+        http::accept_loop(listener, certificates, router, edge.clone(), stop).await;
+        edge.node.shut_down().await;
+        edge.tasks.close();
+        if tokio::time::timeout(GOODBYE, edge.tasks.wait()).await.is_err() {
+            tracing::warn!(sessions = edge.tasks.len(), "sessions did not end in time");
+        }
+        if let Err(error) = node.await {
+            tracing::error!(%error, "the node loop ended badly");
+        }
+    }
+}
+
+/// Checks what only shows when the parts of a configuration are put together, without listening:
+/// apps, certificate files.
+pub fn check(config: &Config) -> Result<(), String> {
+    Apps::new(config)?;
+    config.tls.as_ref().map(Certificates::load).transpose()?;
+    Ok(())
+}
+
+fn settings(config: &Config, apps: &Apps) -> Settings {
+    let limits = &config.limits;
+    Settings {
+        apps: apps.policies(config),
+        other_apps: AppPolicy {
+            concurrent_limit: config.concurrent_limit,
+            leave_after: config.leave_after.map(|after| after.0),
+        },
+        expire_after: config.expire_timeout.0,
+        resume_grace: config.resume_grace.0,
+        messages_per_second: limits.messages_per_second,
+        message_burst: limits.message_burst,
+        mail_per_sender: MailLimit {
+            messages: limits.mail_per_sender,
+            bytes: limits.mail_bytes_per_sender.0,
+        },
+        mail_per_app: MailLimit {
+            messages: limits.mail_per_app,
+            bytes: limits.mail_bytes_per_app.0,
+        },
+        contacts_per_peer: 1000,
+        remembered_departures: 10_000,
+    }
+}

@@ -1,0 +1,8 @@
+//! The `PeerJS` transports: HTTP endpoints, `WebSocket` sessions, and the streaming XHR sessions
+//! of 0.3. Behaviour and sources: `docs/reference/peerjs-dialect.md`.
+
+mod routes;
+mod socket;
+mod stream;
+
+pub(crate) use routes::{router, web_socket};

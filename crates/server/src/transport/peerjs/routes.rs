@@ -1,0 +1,360 @@
+//! The HTTP side of the `PeerJS` dialect: ids, lists, POSTs of 0.3, and the way into sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use peerway_broker::{Channel, Open, PostRefused, Proof};
+use peerway_protocol::peerjs::{self, ClientFrame, Handshake};
+use peerway_protocol::{Address, Event, PeerId, Refusal};
+use serde_json::json;
+
+use super::socket::{Identity, SocketSession};
+use super::stream::{LineBody, StreamSession, padding};
+use crate::auth::App;
+use crate::clock;
+use crate::edge::Edge;
+use crate::http::{ClientAddress, ClientIo, Problem, accept_web_socket, origin_of};
+use crate::metrics::Transport;
+use crate::node::{NodeHandle, Post, Stopped};
+use crate::outbox::Outbox;
+
+/// A POST may come a moment before the stream that was opened at the same time.
+const POST_RETRY: Duration = Duration::from_millis(25);
+
+/// The routes below the path prefix, but for the prefix itself.
+pub(crate) fn router() -> Router<Arc<Edge>> {
+    Router::new()
+        .route("/peerjs", get(web_socket))
+        .route("/{key}/id", get(new_id))
+        .route("/{key}/peers", get(peers))
+        .route("/active/list/{key}", get(active_list))
+        .route("/active/count/{key}", get(active_count))
+        .route("/{key}/{id}/{token}/id", post(stream))
+        .route("/{key}/{id}/{token}/{kind}", post(message))
+}
+
+/// The app of a key in a URL, if the caller's page may use it.
+fn admit(edge: &Edge, key: &str, headers: &HeaderMap) -> Result<Arc<App>, Problem> {
+    let refuse = |refusal: Refusal, status| {
+        edge.metrics.refused(&refusal);
+        Problem::new(status, refusal.name(), refusal.to_string())
+    };
+    let app = edge
+        .apps
+        .find(key)
+        .ok_or_else(|| refuse(Refusal::UnknownKey, StatusCode::UNAUTHORIZED))?;
+    app.admits_origin(origin_of(headers).as_deref())
+        .map_err(|refusal| refuse(refusal, StatusCode::FORBIDDEN))?;
+    Ok(app)
+}
+
+/// `GET {path}{key}/id`: a fresh id as bare text. The SkyWay fork asks with `id=`, even when its
+/// user gave an id, and takes whatever comes back as its own.
+async fn new_id(
+    State(edge): State<Arc<Edge>>,
+    Path(key): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    admit(&edge, &key, &headers)?;
+    let fresh = || PeerId::from_random(clock::random());
+    match peerjs::wanted_id(query.as_deref().unwrap_or_default()) {
+        None => Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], fresh().to_string())
+            .into_response()),
+        Some(wanted) => {
+            let id = if wanted.is_empty() { Ok(fresh()) } else { PeerId::new(&wanted) };
+            let id = id.map_err(|error| {
+                let refusal = Refusal::InvalidId(error);
+                Problem::new(StatusCode::BAD_REQUEST, refusal.name(), refusal.to_string())
+            })?;
+            // The TURN credential of this answer comes with the TURN server.
+            let answer = peerjs::IdAnswer { id: id.to_string(), credential: None };
+            Ok(Json(answer).into_response())
+        }
+    }
+}
+
+/// `GET {path}{key}/peers`, what `listAllPeers` of everybody but the SkyWay fork calls.
+async fn peers(
+    State(edge): State<Arc<Edge>>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let app = admit(&edge, &key, &headers)?;
+    Ok(Json(list(&edge, &app).await?).into_response())
+}
+
+/// `GET {path}active/list/{key}`, what the SkyWay fork calls for `listAllPeers`.
+async fn active_list(
+    state: State<Arc<Edge>>,
+    key: Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    peers(state, key, headers).await
+}
+
+/// `GET {path}active/count/{key}`.
+async fn active_count(
+    State(edge): State<Arc<Edge>>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let app = admit(&edge, &key, &headers)?;
+    let count = list(&edge, &app).await?.len();
+    let body = format!(
+        r#"{{"name":"active_session","count":{count},"api_key":{}}}"#,
+        json!(app.key.as_str())
+    );
+    Ok(([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response())
+}
+
+async fn list(edge: &Edge, app: &App) -> Result<Vec<String>, Problem> {
+    if !app.allow_discovery {
+        edge.metrics.refused_for("discovery");
+        return Err(Problem::plain(StatusCode::UNAUTHORIZED, "Unauthorized"));
+    }
+    let ids = edge.node.list(app.key.clone()).await?;
+    Ok(ids.iter().map(PeerId::to_string).collect())
+}
+
+/// Who a POST speaks for.
+fn caller(
+    edge: &Edge,
+    key: &str,
+    id: &str,
+    token: &str,
+    headers: &HeaderMap,
+) -> Result<(Address, Proof), Problem> {
+    let app = admit(edge, key, headers)?;
+    let denied = |refusal: Refusal| {
+        edge.metrics.refused(&refusal);
+        Problem::new(StatusCode::UNAUTHORIZED, refusal.name(), refusal.to_string())
+    };
+    let id = PeerId::new(id).map_err(|error| denied(Refusal::InvalidId(error)))?;
+    let proof = app.authenticate(&id, token, clock::unix_now()).map_err(denied)?;
+    Ok((app.address(id), proof))
+}
+
+/// `POST {path}{key}/{id}/{token}/{type}`: a message of a 0.3 client whose socket is not open.
+async fn message(
+    State(edge): State<Arc<Edge>>,
+    Path((key, id, token, _kind)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
+    body: String,
+) -> Result<Response, Problem> {
+    let received = clock::now();
+    let (address, proof) = caller(&edge, &key, &id, &token, &headers)?;
+    let request = match peerjs::decode(&body) {
+        Ok(ClientFrame::Request(request)) => request,
+        Ok(ClientFrame::Heartbeat | ClientFrame::Pong | ClientFrame::Unknown) => {
+            return Ok("OK".into_response());
+        }
+        Err(error) => {
+            let refusal = Refusal::from(error);
+            edge.metrics.refused(&refusal);
+            let text = refusal.to_string();
+            return Err(Problem::new(StatusCode::BAD_REQUEST, refusal.name(), text));
+        }
+    };
+    let post = || Post { address: address.clone(), proof, request: request.clone(), received };
+    let mut answer = edge.node.post(post()).await?;
+    if answer == Err(PostRefused::UnknownPeer) {
+        tokio::time::sleep(POST_RETRY).await;
+        answer = edge.node.post(post()).await?;
+    }
+    match answer {
+        Ok(()) => Ok("OK".into_response()),
+        Err(PostRefused::UnknownPeer) => Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "unknown_peer",
+            format!("no session of {} is open: open the stream first", address.peer),
+        )),
+        Err(PostRefused::WrongProof) => Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "token",
+            "the token is not that of the open session".to_owned(),
+        )),
+    }
+}
+
+/// `POST {path}{key}/{id}/{token}/id?i=N`: the stream of a 0.3 client.
+async fn stream(
+    State(edge): State<Arc<Edge>>,
+    Extension(client): Extension<ClientAddress>,
+    Path((key, id, token)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    // The refusals of the old server: the client ignores them and hears the reason on its socket.
+    let refused = || line_response(Body::from(r#"{"type":"HTTP-ERROR"}"#));
+    let Ok((address, proof)) = caller(&edge, &key, &id, &token, &headers) else {
+        return Ok(refused());
+    };
+    let limit = edge.config.limits.sessions_per_address;
+    let Some(place) = edge.sessions.enter(client.0, limit) else {
+        edge.metrics.refused(&Refusal::AddressFull(client.0.to_string()));
+        return Ok(refused());
+    };
+    let session = edge.node.next_session();
+    let outbox = Arc::new(Outbox::new(edge.config.limits.outbox_size.0));
+    let me = address.peer.clone();
+    let open = Open { session, address, proof, channel: Channel::Stream };
+    let opening = Opening::new(edge.node.clone(), open, outbox.clone()).await?;
+
+    let mut first = padding();
+    match outbox.next().await {
+        Ok(Event::Refused(Refusal::IdTaken)) => {
+            first.push_str(r#"{"type":"HTTP-ERROR"}"#);
+            return Ok(line_response(Body::from(first)));
+        }
+        Ok(event @ Event::Opened) => {
+            peerjs::encode(&event, &me, &mut first);
+            first.push('\n');
+        }
+        Ok(Event::Resumed) => {}
+        Ok(_) | Err(_) => return Ok(refused()),
+    }
+    opening.succeeded();
+    let (lines, body) = LineBody::new();
+    let stream = StreamSession { edge: edge.clone(), session, me, outbox, lines };
+    edge.tasks.clone().spawn(async move {
+        let _place = place;
+        edge.metrics.session_opened(Transport::Xhr);
+        let peer = stream.me.clone();
+        tracing::debug!(%peer, "stream opened");
+        let reason = stream.run(first).await;
+        edge.metrics.session_closed(Transport::Xhr, reason);
+        tracing::debug!(%peer, reason, "stream closed");
+    });
+    Ok(line_response(Body::new(body)))
+}
+
+fn line_response(body: Body) -> Response {
+    // nginx buffers answers unless told otherwise, and a buffered stream tells nobody anything.
+    ([(header::CONTENT_TYPE, "application/octet-stream")], [("x-accel-buffering", "no")], body)
+        .into_response()
+}
+
+/// A session that is being opened for an HTTP request, which may be dropped at any `await` when
+/// its client goes away: then the session must not stay.
+struct Opening {
+    node: NodeHandle,
+    session: Option<peerway_broker::SessionId>,
+}
+
+impl Opening {
+    async fn new(node: NodeHandle, open: Open, outbox: Arc<Outbox>) -> Result<Self, Stopped> {
+        let opening = Self { node: node.clone(), session: Some(open.session) };
+        node.open(open, outbox).await?;
+        Ok(opening)
+    }
+
+    fn succeeded(mut self) {
+        self.session = None;
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            let node = self.node.clone();
+            tokio::spawn(async move { node.closed(session, false).await });
+        }
+    }
+}
+
+/// The `WebSocket` endpoint, `{path}peerjs` and `{path}`.
+pub(crate) async fn web_socket(
+    State(edge): State<Arc<Edge>>,
+    Extension(client): Extension<ClientAddress>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Result<Response, Problem> {
+    if request.method() != Method::GET {
+        return Err(Problem::plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"));
+    }
+    let handshake = Handshake::from_query(query.as_deref().unwrap_or_default());
+    let origin = origin_of(request.headers());
+    let (response, upgraded) = accept_web_socket(request)?;
+    let tasks = edge.tasks.clone();
+    tasks.spawn(async move {
+        let Some((io, early)) = upgraded.await else { return };
+        run_socket(edge, client, handshake, origin, io, early).await;
+    });
+    Ok(response)
+}
+
+async fn run_socket(
+    edge: Arc<Edge>,
+    client: ClientAddress,
+    handshake: Handshake,
+    origin: Option<String>,
+    io: ClientIo,
+    early: Vec<u8>,
+) {
+    let outbox = Arc::new(Outbox::new(edge.config.limits.outbox_size.0));
+    let limit = edge.config.limits.sessions_per_address;
+    let place = edge.sessions.enter(client.0, limit);
+    let admitted = admit_socket(&edge, &handshake, origin.as_deref()).and_then(|admitted| {
+        place.is_some().then_some(admitted).ok_or(Refusal::AddressFull(client.0.to_string()))
+    });
+    let session = edge.node.next_session();
+    let identity = |me| Identity { session, me, versioned: handshake.version.is_some() };
+    match admitted {
+        Ok((address, proof)) => {
+            let identity = identity(address.peer.clone());
+            tracing::debug!(%address, "socket opened");
+            let open = Open { session, address, proof, channel: Channel::Socket };
+            // A stopped node answers with the farewell below.
+            if edge.node.open(open, outbox.clone()).await.is_err() {
+                outbox.end(crate::outbox::Ending::Shutdown);
+            }
+            drop(handshake);
+            drop(origin);
+            serve(edge, identity, io, early, outbox).await;
+        }
+        Err(refusal) => {
+            edge.metrics.refused(&refusal);
+            tracing::debug!(key = handshake.key, id = handshake.id, %refusal, "socket refused");
+            let nobody = identity(PeerId::from_random([0; 16]));
+            outbox.refuse(refusal);
+            serve(edge, nobody, io, early, outbox).await;
+        }
+    }
+    drop(place);
+}
+
+async fn serve(
+    edge: Arc<Edge>,
+    identity: Identity,
+    io: ClientIo,
+    early: Vec<u8>,
+    outbox: Arc<Outbox>,
+) {
+    let peer = identity.me.clone();
+    let metrics = edge.metrics.clone();
+    metrics.session_opened(Transport::WebSocket);
+    let reason = SocketSession::new(edge, identity, io, early, outbox).run().await;
+    metrics.session_closed(Transport::WebSocket, reason);
+    tracing::debug!(%peer, reason, "socket closed");
+}
+
+fn admit_socket(
+    edge: &Edge,
+    handshake: &Handshake,
+    origin: Option<&str>,
+) -> Result<(Address, Proof), Refusal> {
+    if !handshake.is_complete() {
+        return Err(Refusal::Incomplete);
+    }
+    let app = edge.apps.find(&handshake.key).ok_or(Refusal::UnknownKey)?;
+    app.admits_origin(origin)?;
+    let id = PeerId::new(&handshake.id).map_err(Refusal::InvalidId)?;
+    let proof = app.authenticate(&id, &handshake.token, clock::unix_now())?;
+    Ok((app.address(id), proof))
+}

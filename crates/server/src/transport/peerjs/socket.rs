@@ -1,0 +1,462 @@
+//! A `PeerJS` session over a `WebSocket`: one task, one future, woken by the socket, by its
+//! outbox or by its clock.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use peerway_broker::{HangupReason, RateLimit, SessionId};
+use peerway_protocol::peerjs::{self, ClientFrame};
+use peerway_protocol::{Event, PeerId, Refusal};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::Sleep;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::{Error, Message, Utf8Bytes};
+
+use crate::clock;
+use crate::edge::Edge;
+use crate::http::ClientIo;
+use crate::node::Stopped;
+use crate::outbox::{Ending, Outbox, Queued};
+use crate::transport::websocket::Codec;
+
+/// Bytes read from a socket at once, into a buffer that the sessions of a thread share.
+const READ_SIZE: usize = 64 * 1024;
+/// An output buffer larger than this is not kept by an idle session.
+const KEPT_OUTPUT: usize = 1024;
+/// How long and how much is read after a close frame, so that what was said last is not lost to
+/// a connection reset.
+const LINGER: Duration = Duration::from_secs(3);
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
+
+thread_local! {
+    static READ_BUFFER: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Who is behind a session.
+pub(super) struct Identity {
+    pub(super) session: SessionId,
+    pub(super) me: PeerId,
+    /// The client announced a version: it is 1.4.0 or later and needs no PING messages.
+    pub(super) versioned: bool,
+}
+
+pub(super) struct SocketSession {
+    edge: Arc<Edge>,
+    identity: Identity,
+    io: ClientIo,
+    codec: Codec,
+    /// Bytes that came right behind the handshake.
+    early: Vec<u8>,
+    outbox: Arc<Outbox>,
+    queue: VecDeque<Queued>,
+    inbound: VecDeque<Utf8Bytes>,
+    /// How the session ends once `inbound` has been handled.
+    over: Option<Over>,
+    /// The broker has answered: the client's frames may be read.
+    attached: bool,
+    /// HEARTBEAT was seen: 1.0.0 or later.
+    modern: bool,
+    /// PONG was seen: the SkyWay fork, which falls back to XHR.
+    resumable: bool,
+    rate: RateLimit,
+    last_frame: Instant,
+    next_ping: Instant,
+    /// Since when the socket has not taken what is to be written.
+    stuck_since: Option<Instant>,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// What the session's task has to do next.
+enum Step {
+    Frames,
+    Time,
+    End(Ending),
+    Over(Over),
+}
+
+/// How a session ends from the client's side.
+enum Over {
+    Closed,
+    Lost,
+    Dead,
+    Stuck,
+    Refused(Refusal, CloseCode),
+    Protocol(String),
+}
+
+impl SocketSession {
+    pub(super) fn new(
+        edge: Arc<Edge>,
+        identity: Identity,
+        io: ClientIo,
+        early: Vec<u8>,
+        outbox: Arc<Outbox>,
+    ) -> Self {
+        let now = clock::now();
+        let next_ping = now + edge.config.ping_interval.0;
+        Self {
+            codec: Codec::new(edge.config.limits.frame_size.0),
+            early,
+            modern: identity.versioned,
+            timer: Box::pin(tokio::time::sleep_until(next_ping.into())),
+            edge,
+            identity,
+            io,
+            outbox,
+            queue: VecDeque::new(),
+            inbound: VecDeque::new(),
+            over: None,
+            attached: false,
+            resumable: false,
+            rate: RateLimit::new(now),
+            last_frame: now,
+            next_ping,
+            stuck_since: None,
+        }
+    }
+
+    /// Runs until one side ends it; returns the reason for the log.
+    pub(super) async fn run(mut self) -> &'static str {
+        let over = loop {
+            match poll_fn(|context| self.poll_step(context)).await {
+                Step::Frames => {
+                    if let Some(over) = self.handle_frames().await {
+                        break over;
+                    }
+                }
+                Step::Time => {
+                    if let Some(over) = self.handle_time() {
+                        break over;
+                    }
+                }
+                Step::End(ending) => {
+                    let (close, reason) = farewell(ending);
+                    self.hang_up(close).await;
+                    return reason;
+                }
+                Step::Over(over) => break over,
+            }
+        };
+        // The peer is gone as soon as we know, not when the socket has been closed politely.
+        let resumable = self.resumable && matches!(over, Over::Lost | Over::Dead | Over::Closed);
+        self.edge.node.closed(self.identity.session, resumable).await;
+        match over {
+            Over::Closed => {
+                self.hang_up(None).await;
+                "closed"
+            }
+            Over::Lost => "lost",
+            Over::Dead => "dead",
+            Over::Stuck => {
+                self.edge.metrics.refused_for("slow_reader");
+                "slow reader"
+            }
+            Over::Refused(refusal, code) => {
+                self.edge.metrics.refused(&refusal);
+                let reason = refusal.name();
+                self.encode(&Event::Refused(refusal.clone()));
+                self.hang_up(Some(close_frame(code, &refusal.to_string()))).await;
+                reason
+            }
+            Over::Protocol(message) => {
+                self.edge.metrics.refused_for("websocket_protocol");
+                self.hang_up(Some(close_frame(CloseCode::Protocol, &message))).await;
+                "websocket protocol error"
+            }
+        }
+    }
+
+    /// Writes what can be written, then reads, then looks at the clock.
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Step> {
+        loop {
+            match self.poll_flush(context) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(Step::Over(Over::Lost)),
+                Poll::Pending => {
+                    self.note_stuck();
+                    break;
+                }
+            }
+            match self.outbox.poll_take(context, &mut self.queue) {
+                Poll::Ready(Ok(())) => self.encode_queue(),
+                Poll::Ready(Err(ending)) => return Poll::Ready(Step::End(ending)),
+                Poll::Pending => break,
+            }
+        }
+        if self.attached && let Poll::Ready(step) = self.poll_frames(context) {
+            return Poll::Ready(step);
+        }
+        self.timer.as_mut().poll(context).map(|()| Step::Time)
+    }
+
+    fn encode_queue(&mut self) {
+        let now = clock::now();
+        while let Some(queued) = self.queue.pop_front() {
+            if let Some(received) = queued.received
+                && matches!(queued.event, Event::Signal { .. })
+            {
+                self.edge.metrics.relayed(now.duration_since(received));
+            }
+            self.attached = true;
+            self.encode(&queued.event);
+        }
+    }
+
+    fn encode(&mut self, event: &Event) {
+        let mut text = String::new();
+        peerjs::encode(event, &self.identity.me, &mut text);
+        if !text.is_empty() {
+            self.codec.send(Message::text(text));
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let mut written = 0;
+        let output = self.codec.output();
+        let result = loop {
+            if written == output.len() {
+                break Poll::Ready(Ok(()));
+            }
+            match Pin::new(&mut self.io).poll_write(context, &output[written..]) {
+                Poll::Ready(Ok(0)) => {
+                    break Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
+                }
+                Poll::Ready(Ok(count)) => {
+                    written += count;
+                    self.stuck_since = None;
+                }
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+        };
+        output.drain(..written);
+        if output.is_empty() && output.capacity() > KEPT_OUTPUT {
+            *output = Vec::new();
+        }
+        ready!(result)?;
+        // TLS keeps records of its own.
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn note_stuck(&mut self) {
+        if self.stuck_since.is_none() {
+            let now = clock::now();
+            self.stuck_since = Some(now);
+            self.set_timer();
+        }
+    }
+
+    /// Reads until there is a text frame for the broker, or nothing more to read.
+    fn poll_frames(&mut self, context: &mut Context<'_>) -> Poll<Step> {
+        let mut early = std::mem::take(&mut self.early);
+        let filled = early.len();
+        if filled > 0 && let Some(step) = self.decode(&mut early, filled) {
+            return Poll::Ready(step);
+        }
+        with_read_buffer(|buffer| {
+            loop {
+                let filled = match poll_read(&mut self.io, context, buffer) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Step::Over(Over::Lost)),
+                    Poll::Ready(Ok(filled)) => filled,
+                };
+                if let Some(step) = self.decode(buffer, filled) {
+                    return Poll::Ready(step);
+                }
+            }
+        })
+    }
+
+    fn decode(&mut self, buffer: &mut Vec<u8>, filled: usize) -> Option<Step> {
+        let mut over = None;
+        let mut alive = false;
+        let mut control_frames = 0;
+        let inbound = &mut self.inbound;
+        let result = self.codec.feed(buffer, filled, |message| {
+            alive = true;
+            match message {
+                Message::Text(text) => inbound.push_back(text),
+                // PeerServer takes JSON in binary frames too.
+                Message::Binary(bytes) => match Utf8Bytes::try_from(bytes) {
+                    Ok(text) => inbound.push_back(text),
+                    Err(_) => over = Some(not_utf8()),
+                },
+                Message::Close(_) => over = Some(Over::Closed),
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => control_frames += 1,
+            }
+        });
+        if alive {
+            self.last_frame = clock::now();
+        }
+        for _ in 0..control_frames {
+            over = over.or_else(|| self.charge());
+        }
+        let over = over.or_else(|| match result {
+            Ok(()) => None,
+            Err(Error::Capacity(_)) => Some(Over::Refused(
+                Refusal::FrameTooBig(self.edge.config.limits.frame_size.0),
+                CloseCode::Size,
+            )),
+            Err(Error::Utf8(_)) => Some(not_utf8()),
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => Some(Over::Closed),
+            Err(error) => Some(Over::Protocol(error.to_string())),
+        });
+        match over {
+            // What came before the end still counts.
+            Some(over) if self.inbound.is_empty() => Some(Step::Over(over)),
+            Some(over) => {
+                self.over = Some(over);
+                Some(Step::Frames)
+            }
+            None => (!self.inbound.is_empty()).then_some(Step::Frames),
+        }
+    }
+
+    /// Counts a frame that the broker does not see against the client's rate.
+    fn charge(&mut self) -> Option<Over> {
+        let limits = &self.edge.config.limits;
+        if self.rate.take(self.last_frame, limits.messages_per_second, limits.message_burst) {
+            return None;
+        }
+        let refusal = Refusal::TooManyMessages(limits.messages_per_second);
+        Some(Over::Refused(refusal, CloseCode::Policy))
+    }
+
+    async fn handle_frames(&mut self) -> Option<Over> {
+        while let Some(frame) = self.inbound.pop_front() {
+            let request = match peerjs::decode(&frame) {
+                Ok(ClientFrame::Request(request)) => request,
+                Ok(other) => {
+                    self.modern |= other == ClientFrame::Heartbeat;
+                    self.resumable |= other == ClientFrame::Pong;
+                    if let Some(over) = self.charge() {
+                        return Some(over);
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    if let Some(over) = self.charge() {
+                        return Some(over);
+                    }
+                    tracing::debug!(peer = %self.identity.me, %error, "malformed frame");
+                    let refusal = Refusal::from(error);
+                    self.edge.metrics.refused(&refusal);
+                    self.encode(&Event::Refused(refusal));
+                    continue;
+                }
+            };
+            let node = &self.edge.node;
+            if let Err(Stopped) = node.request(self.identity.session, request, self.last_frame).await
+            {
+                // The outbox has the farewell.
+                return None;
+            }
+        }
+        self.over.take()
+    }
+
+    fn handle_time(&mut self) -> Option<Over> {
+        let now = clock::now();
+        let config = &self.edge.config;
+        let silent = now.duration_since(self.last_frame);
+        if silent >= config.alive_timeout.0 {
+            return Some(Over::Dead);
+        }
+        if self.stuck_since.is_some_and(|since| now >= since + config.limits.write_timeout.0) {
+            return Some(Over::Stuck);
+        }
+        if now >= self.next_ping {
+            self.next_ping = now + config.ping_interval.0;
+            if !self.modern {
+                self.codec.send(Message::text(peerjs::PING));
+            }
+            if silent >= config.ping_interval.0 {
+                self.codec.send(Message::Ping(tungstenite::Bytes::new()));
+            }
+        }
+        self.set_timer();
+        None
+    }
+
+    /// Sets the timer to the next thing that time can bring.
+    fn set_timer(&mut self) {
+        let config = &self.edge.config;
+        let dead_at = self.last_frame + config.alive_timeout.0;
+        let stuck_at = self.stuck_since.map(|since| since + config.limits.write_timeout.0);
+        let next = [Some(self.next_ping), Some(dead_at), stuck_at].into_iter().flatten().min();
+        if let Some(next) = next {
+            self.timer.as_mut().reset(next.into());
+        }
+    }
+
+    /// Writes what is left and a close frame, then reads on for a moment: closing a socket with
+    /// unread input would reset the connection, and the client might never see the last words.
+    async fn hang_up(mut self, close: Option<CloseFrame>) {
+        self.codec.close(close);
+        let linger = async {
+            poll_fn(|context| self.poll_flush(context)).await?;
+            self.io.shutdown().await?;
+            let mut left = LINGER_BYTES;
+            while left > 0 {
+                let io = &mut self.io;
+                let read = poll_fn(|context| with_read_buffer(|it| poll_read(io, context, it)));
+                let read = read.await?;
+                if read == 0 {
+                    break;
+                }
+                left = left.saturating_sub(read);
+            }
+            std::io::Result::Ok(())
+        };
+        // Whatever fails now, the connection ends.
+        let _ = tokio::time::timeout(LINGER, linger).await;
+    }
+}
+
+fn with_read_buffer<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    READ_BUFFER.with_borrow_mut(|buffer| {
+        buffer.resize(READ_SIZE, 0);
+        work(buffer)
+    })
+}
+
+fn poll_read(
+    io: &mut ClientIo,
+    context: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<std::io::Result<usize>> {
+    let mut target = ReadBuf::new(buffer);
+    ready!(Pin::new(io).poll_read(context, &mut target))?;
+    Poll::Ready(Ok(target.filled().len()))
+}
+
+fn not_utf8() -> Over {
+    Over::Refused(Refusal::Malformed("not UTF-8 text".into()), CloseCode::Invalid)
+}
+
+/// The close frame and the reason in the log for what the server decided. Refused handshakes
+/// close without a code, as `PeerServer` does: the reason went before as a message.
+fn farewell(ending: Ending) -> (Option<CloseFrame>, &'static str) {
+    let (code, text) = match ending {
+        Ending::Hangup(HangupReason::Refused) => return (None, "refused"),
+        Ending::Hangup(HangupReason::Superseded) => {
+            (CloseCode::Normal, "another connection of this peer took over")
+        }
+        Ending::Hangup(HangupReason::Departed) => (CloseCode::Normal, "peer left"),
+        Ending::Hangup(HangupReason::TooManyMessages) => (CloseCode::Policy, "too many messages"),
+        Ending::Hangup(HangupReason::SlowReader) => (CloseCode::Policy, "slow reader"),
+        Ending::Shutdown => (CloseCode::Away, "server is shutting down"),
+    };
+    (Some(close_frame(code, text)), text)
+}
+
+fn close_frame(code: CloseCode, text: &str) -> CloseFrame {
+    // RFC 6455, section 5.5: a control frame has at most 125 bytes, two of them the code.
+    let end = text.floor_char_boundary(123);
+    CloseFrame { code, reason: Utf8Bytes::from(&text[..end]) }
+}

@@ -1,0 +1,149 @@
+//! A `PeerJS` 0.3 session over a streaming XHR: server to client only, one JSON message per line
+//! (`protocols/peerjs.md` A.5). The client's own messages come as POSTs, see `routes`.
+//!
+//! The 0.3 client handles one line per read event and never catches up by itself. So lines are
+//! written one at a time and apart in time, and each is followed, once the outbox is empty, by a
+//! PING line that pushes out what may have been merged on the way.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+use peerway_broker::{HangupReason, SessionId};
+use peerway_protocol::{Event, PeerId, peerjs};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::edge::Edge;
+use crate::outbox::{Ending, Outbox};
+
+/// Padding that defeats the buffering of old browsers.
+const PADDING: usize = 2048;
+/// Time between two lines, long enough that the network does not merge them.
+const SPACING: Duration = Duration::from_millis(35);
+/// Lines that are followed by pushing ones, at most.
+const MAX_PUSHES: usize = 256;
+
+/// The first line of every stream.
+pub(super) fn padding() -> String {
+    let mut text = "0".repeat(PADDING);
+    text.push('\n');
+    text
+}
+
+/// An answer's body that a session writes line by line.
+pub(super) struct LineBody(mpsc::Receiver<Bytes>);
+
+impl LineBody {
+    pub(super) fn new() -> (mpsc::Sender<Bytes>, Self) {
+        let (sender, receiver) = mpsc::channel(1);
+        (sender, Self(receiver))
+    }
+}
+
+impl Body for LineBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.0.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line))))
+    }
+}
+
+pub(super) struct StreamSession {
+    pub(super) edge: Arc<Edge>,
+    pub(super) session: SessionId,
+    pub(super) me: PeerId,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) lines: mpsc::Sender<Bytes>,
+}
+
+/// How a stream ends.
+enum Over {
+    /// The client aborted it.
+    Gone,
+    Ended(Ending),
+}
+
+impl StreamSession {
+    /// Runs until one side ends it; `first` is the padding with what follows it at once.
+    pub(super) async fn run(self, first: String) -> &'static str {
+        match self.write_lines(first).await {
+            Over::Gone => {
+                self.edge.node.closed(self.session, false).await;
+                "aborted"
+            }
+            Over::Ended(Ending::Hangup(HangupReason::Superseded)) => "superseded",
+            Over::Ended(Ending::Shutdown) => "server is shutting down",
+            Over::Ended(_) => "hung up",
+        }
+    }
+
+    async fn write_lines(&self, first: String) -> Over {
+        // The first write may hold OPEN, which deserves a push like any other message.
+        let mut pushes = 1;
+        let mut text = first;
+        loop {
+            if self.lines.send(text.into()).await.is_err() {
+                return Over::Gone;
+            }
+            let rested = Instant::from_std(clock::now() + SPACING);
+            tokio::select! {
+                () = self.lines.closed() => return Over::Gone,
+                () = tokio::time::sleep_until(rested) => {}
+            }
+            let ping_at = rested + self.edge.config.ping_interval.0;
+            tokio::select! {
+                biased;
+                () = self.lines.closed() => return Over::Gone,
+                next = self.outbox.next() => match next {
+                    Ok(event) => {
+                        // `Resumed` is nothing to write, and an empty line would stop the client.
+                        text = self.line(&event);
+                        pushes = (pushes + 1).min(MAX_PUSHES);
+                    }
+                    Err(ending) => {
+                        self.push_out(pushes).await;
+                        return Over::Ended(ending);
+                    }
+                },
+                () = std::future::ready(()), if pushes > 0 => {
+                    text = ping_line();
+                    pushes -= 1;
+                }
+                () = tokio::time::sleep_until(ping_at) => text = ping_line(),
+            }
+        }
+    }
+
+    /// Sends the pushing lines that are still owed before the stream ends.
+    async fn push_out(&self, pushes: usize) {
+        for _ in 0..pushes {
+            if self.lines.send(ping_line().into()).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(SPACING).await;
+        }
+    }
+
+    fn line(&self, event: &Event) -> String {
+        let mut text = String::new();
+        peerjs::encode(event, &self.me, &mut text);
+        // Between the tokens of JSON a line break is as good as a space, inside strings it cannot
+        // stand; a message of several lines would be lost.
+        let mut line = text.replace(['\n', '\r'], " ");
+        line.push('\n');
+        line
+    }
+}
+
+fn ping_line() -> String {
+    format!("{}\n", peerjs::PING)
+}

@@ -1,0 +1,56 @@
+// The published PeerJS builds, fetched from the npm registry into .cache and read from their verified tarballs.
+
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const cache = fileURLToPath(new URL('../.cache/', import.meta.url));
+
+// `npm pack` and not `npm install`: the dependencies of 0.3.14 include a git repository, and the builds need none.
+const builds = {
+  '0.3.14': {
+    script: 'dist/peer.js',
+    integrity: 'sha512-mbHuhuyhnq5XO5Z6MZc6sZuQUWK77ZV4mWJCyCPBpICB1xriAPygO4Ts6ZHsPOcDao8RpNb+AOGzhjHnzvQsjg==',
+  },
+  '1.4.7': {
+    script: 'dist/peerjs.js',
+    integrity: 'sha512-dWE2HIGvJO0Hm8lYHJiO/5OWl8xYtGcAuU08To1HMIfhh76ULzkCS3NIQO/PZm4noO1RhaGTkQaQ6sbAss6/Tg==',
+  },
+  '1.5.5': {
+    script: 'dist/peerjs.js',
+    integrity: 'sha512-viMUCPDL6CSfOu0ZqVcFqbWRXNHIbv2lPqNbrBIjbFYrflebOjItJ4hPfhjnuUCstqciHVu9vVJ7jFqqKi/EuQ==',
+  },
+  '2.0.0-beta.3': {
+    script: 'dist/peerjs.js',
+    integrity: 'sha512-crxVb3o2JrBcSFXmtYrWgcxhVm5G36SM2jolnj50SqiADkomiDA9ITaj6VBZ6S9MIx0FSwgPjTSEEK+1HbG4Tw==',
+  },
+};
+
+export const scriptOf = (version) => builds[version].script;
+
+export async function readBuild(version, path) {
+  const tarball = await verifiedTarball(version);
+  const { stdout } = await run('tar', ['-xzOf', tarball, `package/${path}`], {
+    encoding: 'buffer',
+    maxBuffer: 16 * 1024 * 1024,
+  });
+  return stdout;
+}
+
+async function verifiedTarball(version) {
+  const tarball = `${cache}peerjs-${version}.tgz`;
+  if (!existsSync(tarball)) {
+    await mkdir(cache, { recursive: true });
+    await run('npm', ['pack', `peerjs@${version}`, '--ignore-scripts', '--pack-destination', cache]);
+  }
+  const digest = createHash('sha512').update(await readFile(tarball)).digest('base64');
+  if (`sha512-${digest}` !== builds[version].integrity) {
+    await rm(tarball);
+    throw new Error(`peerjs@${version} is not the pinned tarball: sha512-${digest}`);
+  }
+  return tarball;
+}

@@ -1,0 +1,173 @@
+// A browser tab that holds one PeerJS peer; the other half is page/harness.js, known in the page as `e2e`.
+
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const PATIENCE_MS = 20_000;
+let idsGiven = 0;
+
+export const freshId = (name = 'peer') => `${name}-${process.pid}-${(idsGiven += 1)}`;
+
+export class Tab {
+  #console = [];
+
+  constructor(name, client, page, port) {
+    this.name = name;
+    this.client = client;
+    this.page = page;
+    this.options = { host: '127.0.0.1', port, path: '/', debug: 2, config: { iceServers: [] } };
+    page.on('console', (message) => this.#console.push(message.text()));
+    page.on('pageerror', (error) => this.#console.push(`uncaught: ${error.message}`));
+  }
+
+  async load(url) {
+    await this.page.goto(url);
+  }
+
+  async close() {
+    await this.page.close();
+  }
+
+  // Makes the tab's peer without waiting for it.
+  async start(id, options = {}) {
+    await this.run((id, options) => e2e.start(id, options), id ?? null, { ...this.options, ...options });
+  }
+
+  // Makes the tab's peer and waits for its id, by default one of our choice.
+  async open(id = freshId(), options = {}) {
+    await this.start(id, options);
+    [this.id] = await this.sees('open');
+    return this.id;
+  }
+
+  // Waits for the nth event of this name on the peer and resolves to what the events of this name carried.
+  sees(event, count = 1) {
+    return this.until(
+      `"${event}" (${count})`,
+      (event, count) => {
+        const details = e2e.detailsOf(e2e.events, event);
+        return details.length >= count && details;
+      },
+      event,
+      count,
+    );
+  }
+
+  async count(event) {
+    return this.run((event) => e2e.detailsOf(e2e.events, event).length, event);
+  }
+
+  async disconnect() {
+    await this.run(() => e2e.peer.disconnect());
+    await this.sees('disconnected');
+  }
+
+  async reconnect() {
+    await this.run(() => e2e.peer.reconnect());
+  }
+
+  async listAllPeers() {
+    return this.run(() => new Promise((resolve) => e2e.peer.listAllPeers(resolve)));
+  }
+
+  // Begins a data connection without waiting for it.
+  async begin(remote, options = {}) {
+    return new Link(this, await this.run((remote, options) => e2e.connect(remote, options), remote, options));
+  }
+
+  async call(remote) {
+    return new Link(this, await this.run((remote) => e2e.call(remote), remote));
+  }
+
+  // Waits for this tab's end of a connection or call that another tab began.
+  async endOf(link) {
+    const id = await link.tab.run((index) => e2e.idOf(e2e.links[index]), link.index);
+    const found = await this.until(
+      `the connection ${id} from ${link.tab.name}`,
+      (id) => e2e.links.findIndex((link) => e2e.idOf(link) === id) + 1,
+      id,
+    );
+    return new Link(this, found - 1);
+  }
+
+  run(body, ...values) {
+    return this.page.evaluate(body, ...values);
+  }
+
+  async until(what, probe, ...values) {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const found = await this.run(probe, ...values);
+      if (found) return found;
+      assert.ok(Date.now() < deadline, `${this.name} did not see ${what} within ${PATIENCE_MS / 1000} s`);
+      await delay(50);
+    }
+  }
+
+  async testimony() {
+    const story = await this.run(() => e2e.story()).catch((error) => `no story: ${error.message}`);
+    return [`${this.name}:`, story, 'console:', ...this.#console].join('\n');
+  }
+}
+
+// One data or media connection as seen from one of its tabs.
+class Link {
+  constructor(tab, index) {
+    this.tab = tab;
+    this.index = index;
+  }
+
+  sees(event) {
+    return this.tab.until(
+      `"${event}" on connection ${this.index}`,
+      (index, event) => e2e.links[index].events.some(([name]) => name === event),
+      this.index,
+      event,
+    );
+  }
+
+  async close() {
+    await this.tab.run((index) => e2e.links[index].connection.close(), this.index);
+  }
+
+  // Sends a sample of page/harness.js by its name and resolves to its description.
+  async send(sample) {
+    return this.tab.run((index, sample) => e2e.send(index, sample), this.index, sample);
+  }
+
+  // Waits for the nth value and resolves to its description.
+  receives(nth) {
+    return this.tab.until(
+      `value ${nth} on connection ${this.index}`,
+      (index, nth) => e2e.links[index].received[nth - 1],
+      this.index,
+      nth,
+    );
+  }
+
+  async showsVideo() {
+    await this.sees('stream');
+    await this.tab.until(
+      `decoded frames on call ${this.index}`,
+      async (index) => (await e2e.framesDecoded(index)) > 5,
+      this.index,
+    );
+  }
+}
+
+// Connects two tabs and waits until both ends are open.
+export async function connected(caller, callee, options) {
+  const outbound = await caller.begin(callee.id, options);
+  const inbound = await callee.endOf(outbound);
+  await Promise.all([outbound.sees('open'), inbound.sees('open')]);
+  return [outbound, inbound];
+}
+
+// Sends every sample from one end and asserts that the other end gets the same value.
+export async function carries(from, to, samples) {
+  for (const sample of samples) {
+    const before = await to.tab.run((index) => e2e.links[index].received.length, to.index);
+    const sent = await from.send(sample);
+    assert.deepEqual(await to.receives(before + 1), sent, `"${sample}" arrived changed`);
+  }
+}

@@ -1,0 +1,94 @@
+// The page's half of a test: one peer, and a record of everything that happened to it and its connections.
+
+window.e2e = (() => {
+  const events = []; // of the peer: [name, detail]
+  const links = []; // data connections and calls in order of appearance: { connection, events, received }
+  const samples = {
+    nested: { list: [1, [2, { three: 3 }]], yes: true, no: false, nothing: null, deep: { er: { still: 'here' } } },
+    numbers: [0, 1, -1, 127, 128, -32, -33, 300, -300, 70000, -70000, 5e9, 1.5, -0.25],
+    text: 'Grüße, 日本語, שלום',
+    emoji: 'outside the BMP: 😀🎉',
+    bytes: noise(1000),
+    megabyte: noise(1024 * 1024),
+    'megabyte view': new Uint8Array(noise(1024 * 1024)),
+  };
+
+  function start(id, { serializers, ...options }) {
+    if (serializers) options.serializers = Object.fromEntries(serializers.map((name) => [name, window[name]]));
+    const peer = id === null ? new Peer(options) : new Peer(id, options);
+    api.peer = peer;
+    for (const name of ['open', 'disconnected', 'close']) {
+      peer.on(name, (detail) => events.push([name, detail ?? null]));
+    }
+    peer.on('error', (error) => events.push(['error', error.type]));
+    peer.on('connection', (connection) => follow(connection));
+    peer.on('call', async (call) => {
+      follow(call);
+      call.answer(await camera());
+    });
+  }
+
+  const connect = (remote, options) => follow(api.peer.connect(remote, options));
+
+  const call = async (remote) => follow(api.peer.call(remote, await camera()));
+
+  function follow(connection) {
+    const link = { connection, events: [], received: [] };
+    for (const name of ['open', 'close']) {
+      connection.on(name, () => link.events.push([name]));
+    }
+    connection.on('error', (error) => link.events.push(['error', String(error.type ?? error)]));
+    connection.on('data', async (value) => link.received.push(await describe(value)));
+    connection.on('stream', (stream) => {
+      link.events.push(['stream']);
+      show(stream);
+    });
+    return links.push(link) - 1;
+  }
+
+  function send(index, sample) {
+    links[index].connection.send(samples[sample]);
+    return describe(samples[sample]);
+  }
+
+  const camera = () => navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+
+  function show(stream) {
+    const video = document.body.appendChild(document.createElement('video'));
+    Object.assign(video, { srcObject: stream, muted: true, autoplay: true });
+  }
+
+  async function framesDecoded(index) {
+    const report = await links[index].connection.peerConnection.getStats();
+    const video = [...report.values()].find((stats) => stats.type === 'inbound-rtp' && stats.kind === 'video');
+    return video?.framesDecoded ?? 0;
+  }
+
+  // A value that survives the way to the test: binary becomes its length and digest, whatever its class.
+  async function describe(value) {
+    if (value instanceof Blob) return describe(await value.arrayBuffer());
+    if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
+      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', value));
+      return { bytes: value.byteLength, sha256: digest.toHex?.() ?? digest.join(' ') };
+    }
+    return value;
+  }
+
+  function noise(length) {
+    let state = 1;
+    return Uint8Array.from({ length }, () => (state = (state * 48271) % 2147483647) & 255).buffer;
+  }
+
+  const detailsOf = (events, name) => events.filter((event) => event[0] === name).map((event) => event[1]);
+
+  // 0.3 says `id`, 1.x says `connectionId`.
+  const idOf = ({ connection }) => connection.connectionId ?? connection.id;
+
+  function story() {
+    const chapters = links.map((link) => `${idOf(link)}: ${JSON.stringify(link.events)}`);
+    return [JSON.stringify(events), ...chapters].join('\n');
+  }
+
+  const api = { events, links, start, connect, call, send, framesDecoded, detailsOf, idOf, story };
+  return api;
+})();
