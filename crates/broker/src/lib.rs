@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use peerway_protocol::{Address, AppKey, Event};
 
-pub use command::{Command, Happening, HangupReason};
+pub use command::{Command, HangupReason, Happening};
 pub use limits::{AppPolicy, MailLimit, RateLimit, Settings};
 pub use registry::{Channel, Open, Proof, SessionId};
 pub use relay::PostRefused;

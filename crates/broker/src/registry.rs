@@ -7,7 +7,7 @@ use peerway_protocol::{Address, AppKey, Event, PeerId, Refusal};
 
 use crate::departed::Departed;
 use crate::limits::RateLimit;
-use crate::{Broker, Command, Happening, HangupReason};
+use crate::{Broker, Command, HangupReason, Happening};
 
 /// One client transport on this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use peerway_protocol::{Address, Envelope, Event, PeerId, Refusal, Request, Signal, SignalKind};
 
 use crate::mailbox::Full;
-use crate::{Broker, Command, Happening, HangupReason, Proof, SessionId};
+use crate::{Broker, Command, HangupReason, Happening, Proof, SessionId};
 
 /// Refusals of mail are told to a sender at most this often.
 const REFUSAL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);

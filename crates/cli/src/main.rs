@@ -1,5 +1,7 @@
 //! The `peerway` command.
 
+#![allow(clippy::doc_markdown, reason = "doc comments are the help text, shown as they are")]
+
 mod serve;
 mod token;
 
@@ -24,7 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server (also what happens without a command)
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Check a configuration file and tell what is wrong with it
     CheckConfig {
         /// The TOML file
@@ -51,17 +53,20 @@ enum ConfigForm {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(args) => serve::run(args),
+    let result = match cli.command.unwrap_or(Command::Serve(Box::new(cli.serve))) {
+        Command::Serve(args) => serve::run(*args),
         Command::CheckConfig { file } => check_config(&file),
         Command::Config(ConfigArgs { form }) => {
-            print!("{}", match form {
-                ConfigForm::Example => config::example_toml(),
-                ConfigForm::Reference => config::reference_markdown(),
-            });
+            print!(
+                "{}",
+                match form {
+                    ConfigForm::Example => config::example_toml(),
+                    ConfigForm::Reference => config::reference_markdown(),
+                }
+            );
             Ok(())
         }
-        Command::Token(args) => token::run(args),
+        Command::Token(args) => token::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! `peerway serve`. Flags of PeerServer keep their names, so that a start line of it works here.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -48,11 +49,20 @@ pub(crate) struct ServeArgs {
     #[arg(long = "alive_timeout", alias = "alive-timeout", value_name = "MS")]
     alive_timeout: Option<String>,
     /// Peers at the same time [default: 50000]
-    #[arg(long = "concurrent_limit", alias = "concurrent-limit", short = 'c', value_name = "COUNT")]
+    #[arg(
+        long = "concurrent_limit",
+        alias = "concurrent-limit",
+        short = 'c',
+        value_name = "COUNT"
+    )]
     concurrent_limit: Option<u32>,
     /// Sessions at the same time from one network address [default: 5000]
-    #[arg(long = "sessions_per_address", alias = "sessions-per-address", alias = "ip_limit",
-          value_name = "COUNT")]
+    #[arg(
+        long = "sessions_per_address",
+        alias = "sessions-per-address",
+        alias = "ip_limit",
+        value_name = "COUNT"
+    )]
     sessions_per_address: Option<u32>,
     /// The server stands behind a reverse proxy: take client addresses from X-Forwarded-For
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
@@ -202,8 +212,8 @@ impl Signals {
 fn start_logging(config: &LogConfig) -> Result<()> {
     let filter = EnvFilter::try_new(&config.level)
         .with_context(|| format!("log level '{}' is not one", config.level))?;
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = subscriber.with_ansi(std::io::stderr().is_terminal());
     match config.format {
         LogFormat::Pretty => subscriber.init(),
         LogFormat::Json => subscriber.json().init(),

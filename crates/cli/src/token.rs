@@ -1,6 +1,5 @@
 //! `peerway token`: signs an id, as an app's own backend would.
 
-
 use anyhow::{Result, ensure};
 use clap::Args;
 use peerway_protocol::{AppKey, PeerId};
@@ -23,7 +22,7 @@ pub(crate) struct TokenArgs {
     secret: String,
 }
 
-pub(crate) fn run(args: TokenArgs) -> Result<()> {
+pub(crate) fn run(args: &TokenArgs) -> Result<()> {
     ensure!(args.secret.len() >= 16, "the secret must have at least 16 characters");
     let expiry = peerway_server::clock::unix_now() + args.ttl.0.as_secs();
     println!("{}", sign_token(&args.secret, &args.key, &args.id, expiry));

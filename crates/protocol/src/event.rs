@@ -79,7 +79,9 @@ pub enum Refusal {
     #[error("Too many messages wait for peers that are not connected; last refused: {0}")]
     SenderMailFull(PeerId),
     /// Too much mail of the whole app waits for peers that are not connected.
-    #[error("The server keeps no more messages for peers that are not connected; last refused: {0}")]
+    #[error(
+        "The server keeps no more messages for peers that are not connected; last refused: {0}"
+    )]
     AppMailFull(PeerId),
 }
 

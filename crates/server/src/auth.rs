@@ -119,8 +119,7 @@ impl Apps {
     /// What the broker enforces, for each app that is listed.
     pub fn policies(&self, config: &Config) -> BTreeMap<AppKey, AppPolicy> {
         let leave_after = config.leave_after.map(|after| after.0);
-        let policy =
-            |app: &App| AppPolicy { concurrent_limit: app.concurrent_limit, leave_after };
+        let policy = |app: &App| AppPolicy { concurrent_limit: app.concurrent_limit, leave_after };
         self.known.iter().map(|(key, app)| (key.clone(), policy(app))).collect()
     }
 
@@ -310,11 +309,13 @@ mod tests {
     fn mistakes_in_apps_are_told() {
         let error = |edit: fn(&mut AppConfig)| apps(edit).unwrap_err();
         assert!(error(|app| app.key = "a/b".into()).contains("'a/b' must not contain"));
-        assert!(error(|app| {
-            app.secret = None;
-            app.require_signed_id = true;
-        })
-        .contains("needs a secret"));
+        assert!(
+            error(|app| {
+                app.secret = None;
+                app.require_signed_id = true;
+            })
+            .contains("needs a secret")
+        );
         assert!(error(|app| app.secret = Some(Secret::from("x".to_owned()))).contains("16"));
     }
 

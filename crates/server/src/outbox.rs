@@ -55,7 +55,6 @@ pub struct Outbox {
     limit: usize,
 }
 
-
 impl Outbox {
     /// An empty outbox that takes events up to a weight in bytes.
     pub fn new(limit: usize) -> Self {

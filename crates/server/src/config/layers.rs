@@ -92,8 +92,10 @@ impl Layers {
                 .map(|value| nest(&keys, value))
                 .reduce(|first, second| if check(&first).is_ok() { first } else { second })
                 .unwrap_or_default();
-            check(&layer)
-                .map_err(|message| ConfigError::InEnvironment { name, message: explain(&message) })?;
+            check(&layer).map_err(|message| ConfigError::InEnvironment {
+                name,
+                message: explain(&message),
+            })?;
             merge(&mut self.table, layer);
         }
         Ok(())

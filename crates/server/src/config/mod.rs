@@ -15,6 +15,7 @@ pub use reference::{example_toml, reference_markdown};
 pub use units::{Bytes, Millis};
 
 /// What the server is configured with.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, not a state")]
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -270,15 +271,21 @@ impl Config {
         for millis in [self.ping_interval, self.limits.handshake_timeout, self.limits.write_timeout]
         {
             if millis.0.is_zero() {
-                return Err("ping_interval, handshake_timeout and write_timeout must not be 0".into());
+                return Err(
+                    "ping_interval, handshake_timeout and write_timeout must not be 0".into()
+                );
             }
         }
         if self.limits.frame_size.0 < 1024 {
-            return Err(format!("limits.frame_size ({}) must be at least 1KiB", self.limits.frame_size));
+            return Err(format!(
+                "limits.frame_size ({}) must be at least 1KiB",
+                self.limits.frame_size
+            ));
         }
         if !self.path.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c)) {
             return Err(format!(
-                "path '{}' may only have letters, digits and any of / - _ . ~", self.path
+                "path '{}' may only have letters, digits and any of / - _ . ~",
+                self.path
             ));
         }
         Ok(())

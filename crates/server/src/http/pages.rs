@@ -31,7 +31,10 @@ pub(super) async fn root(
     }
     if edge.config.status_page && wants_html(request.headers()) {
         let security = [
-            (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"),
+            (
+                header::CONTENT_SECURITY_POLICY,
+                "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
+            ),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ];
         return Ok((security, Html(STATUS_PAGE)).into_response());

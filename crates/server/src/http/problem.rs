@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::node::Stopped;
 
@@ -19,6 +19,18 @@ pub(crate) struct Problem {
 enum Body {
     Json { kind: &'static str, message: String },
     Plain(&'static str),
+}
+
+#[derive(Serialize)]
+struct Wrapped {
+    error: Told,
+}
+
+#[derive(Serialize)]
+struct Told {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    message: String,
 }
 
 impl Problem {
@@ -41,8 +53,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         match self.body {
             Body::Json { kind, message } => {
-                let body = json!({ "error": { "type": kind, "message": message } });
-                (self.status, Json(body)).into_response()
+                (self.status, Json(Wrapped { error: Told { kind, message } })).into_response()
             }
             Body::Plain(text) => (self.status, text).into_response(),
         }

@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn the_entry_of_the_trusted_proxy_counts() {
-        let spoofed = headers(&[("x-forwarded-for", "1.1.1.1, 2.2.2.2"), ("x-forwarded-for", "3.3.3.3")]);
+        let spoofed =
+            headers(&[("x-forwarded-for", "1.1.1.1, 2.2.2.2"), ("x-forwarded-for", "3.3.3.3")]);
         assert_eq!(forwarded_for(&spoofed, 1), "3.3.3.3".parse().ok());
         assert_eq!(forwarded_for(&spoofed, 2), "2.2.2.2".parse().ok());
         assert_eq!(forwarded_for(&spoofed, 9), "1.1.1.1".parse().ok());

@@ -16,11 +16,14 @@ pub(super) fn wants_web_socket(headers: &HeaderMap) -> bool {
     has_token(headers, &header::UPGRADE, "websocket")
 }
 
-/// The answer to a handshake, and the connection once the answer is sent: with the bytes that
-/// came behind the request, or `None` if it broke.
+/// A connection with the bytes that came behind its handshake.
+pub(crate) type Upgraded = (ClientIo, Vec<u8>);
+
+/// The answer to a handshake, and the connection once the answer is sent, or
+/// `None` if it broke.
 pub(crate) fn accept_web_socket(
     mut request: Request,
-) -> Result<(Response, impl Future<Output = Option<(ClientIo, Vec<u8>)>>), Problem> {
+) -> Result<(Response, impl Future<Output = Option<Upgraded>>), Problem> {
     let headers = request.headers();
     if !wants_web_socket(headers) || !has_token(headers, &header::CONNECTION, "upgrade") {
         let message = "this is a WebSocket endpoint; for server information ask without /peerjs";

@@ -45,10 +45,8 @@ fn admit(edge: &Edge, key: &str, headers: &HeaderMap) -> Result<Arc<App>, Proble
         edge.metrics.refused(&refusal);
         Problem::new(status, refusal.name(), refusal.to_string())
     };
-    let app = edge
-        .apps
-        .find(key)
-        .ok_or_else(|| refuse(Refusal::UnknownKey, StatusCode::UNAUTHORIZED))?;
+    let app =
+        edge.apps.find(key).ok_or_else(|| refuse(Refusal::UnknownKey, StatusCode::UNAUTHORIZED))?;
     app.admits_origin(origin_of(headers).as_deref())
         .map_err(|refusal| refuse(refusal, StatusCode::FORBIDDEN))?;
     Ok(app)

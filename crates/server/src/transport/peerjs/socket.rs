@@ -188,7 +188,9 @@ impl SocketSession {
                 Poll::Pending => break,
             }
         }
-        if self.attached && let Poll::Ready(step) = self.poll_frames(context) {
+        if self.attached
+            && let Poll::Ready(step) = self.poll_frames(context)
+        {
             return Poll::Ready(step);
         }
         self.timer.as_mut().poll(context).map(|()| Step::Time)
@@ -255,7 +257,9 @@ impl SocketSession {
     fn poll_frames(&mut self, context: &mut Context<'_>) -> Poll<Step> {
         let mut early = std::mem::take(&mut self.early);
         let filled = early.len();
-        if filled > 0 && let Some(step) = self.decode(&mut early, filled) {
+        if filled > 0
+            && let Some(step) = self.decode(&mut early, filled)
+        {
             return Poll::Ready(step);
         }
         with_read_buffer(|buffer| {
@@ -351,7 +355,8 @@ impl SocketSession {
                 }
             };
             let node = &self.edge.node;
-            if let Err(Stopped) = node.request(self.identity.session, request, self.last_frame).await
+            if let Err(Stopped) =
+                node.request(self.identity.session, request, self.last_frame).await
             {
                 // The outbox has the farewell.
                 return None;
