@@ -12,13 +12,17 @@ target=${CARGO_TARGET_DIR:-$root/target}
 reports=$cache/reports.jsonl
 port=9310
 server_pid=
+built=${PEERWAY_BIN:-}
+# Settings of the servers; here only the flags below count.
+unset "${!PEERWAY_@}" PORT PEERSERVER_PATH
 
 read -ra servers <<<"${SERVERS:-peerway peerserver}"
 scenarios=(
   "idle --clients 10000"
   "connect --count 10000 --concurrency 16"
   "relay --pairs 50 --rate 2000 --seconds 15"
-  "relay --pairs 50 --rate 0 --seconds 8"
+  # So many pairs that none of them meets peerway's limit of messages per client.
+  "relay --pairs 400 --window 2 --rate 0 --seconds 8"
   "flood --seconds 4"
 )
 
@@ -48,8 +52,8 @@ build() {
   for server in "${servers[@]}"; do
     case $server in
       peerway)
-        peerway=${PEERWAY_BIN:-$target/release/peerway}
-        [[ -n ${PEERWAY_BIN:-} ]] || packages+=(-p peerway-cli)
+        peerway=${built:-$target/release/peerway}
+        [[ -n $built ]] || packages+=(-p peerway-cli)
         ;;
       peerserver)
         peerserver=$cache/node_modules/.bin/peerjs

@@ -1,6 +1,6 @@
 //! One PeerJS client as the server sees it: a WebSocket that reached OPEN.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -83,6 +83,22 @@ impl Reader {
                 return Ok(incoming);
             }
             self.fill().await?;
+        }
+    }
+
+    /// Waits until the server ends the connection and tells what it said last.
+    pub(crate) async fn ended(&mut self) -> anyhow::Error {
+        let mut last_words = "nothing".to_owned();
+        loop {
+            match self.receive().await {
+                Ok(Incoming::Text(text)) => {
+                    last_words = String::from_utf8_lossy(&text).into_owned();
+                }
+                Ok(Incoming::Ping(_)) => {}
+                Ok(Incoming::Close(_)) | Err(_) => {
+                    return anyhow!("the server cut off a sender and said {last_words}");
+                }
+            }
         }
     }
 

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(crate) struct Paced {
     senders: Vec<Sender>,
     arrived: Arc<Mutex<Latencies>>,
-    receivers: JoinSet<Result<()>>,
+    listeners: JoinSet<Result<()>>,
 }
 
 struct Sender {
@@ -32,10 +32,12 @@ struct Sender {
 impl Paced {
     pub(crate) fn new(pairs: Vec<Pair>) -> Self {
         let mut paced =
-            Self { senders: Vec::new(), arrived: Arc::default(), receivers: JoinSet::new() };
+            Self { senders: Vec::new(), arrived: Arc::default(), listeners: JoinSet::new() };
         for Pair { sender, receiver, offer } in pairs {
-            paced.senders.push(Sender { writer: sender.writer, offer });
-            paced.receivers.spawn(receive(receiver, Arc::clone(&paced.arrived)));
+            let Client { mut reader, writer, .. } = sender;
+            paced.senders.push(Sender { writer, offer });
+            paced.listeners.spawn(async move { Err(reader.ended().await) });
+            paced.listeners.spawn(receive(receiver, Arc::clone(&paced.arrived)));
         }
         paced
     }
@@ -47,18 +49,23 @@ impl Paced {
             let lag = pace(&mut senders, rate, duration)?;
             anyhow::Ok((senders, lag))
         });
-        let (senders, lag) = pacing.await??;
+        let paced = pacing.await?;
+        self.check()?;
+        let (senders, lag) = paced?;
         self.senders = senders;
         let sent = lag.count();
         let deadline = clock::now() + PATIENCE;
         while self.arrived().count() < sent && clock::now() < deadline {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        if let Some(ended) = self.receivers.try_join_next() {
-            ended?.context("a receiver was cut off")?;
-        }
+        self.check()?;
         let arrived = std::mem::take(&mut *self.arrived());
         Ok(Outcome { sent, arrived, lag: Some(lag) })
+    }
+
+    /// An error if the server has cut off any client.
+    fn check(&mut self) -> Result<()> {
+        self.listeners.try_join_next().map_or(Ok(()), |ended| ended?)
     }
 
     fn arrived(&self) -> std::sync::MutexGuard<'_, Latencies> {

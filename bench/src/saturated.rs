@@ -2,15 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
+use tokio::time::timeout_at;
 
 use crate::clock;
 use crate::frame::Incoming;
 use crate::latency::Latencies;
 use crate::offer;
 use crate::pair::{Outcome, Pair};
+
+/// How long the last offers may be under way.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Saturated(Vec<Pair>);
 
@@ -25,7 +29,10 @@ impl Saturated {
         let mut running: JoinSet<_> =
             self.0.drain(..).map(|pair| pump(pair, window, deadline)).collect();
         let mut arrived = Latencies::default();
-        while let Some(ended) = running.join_next().await {
+        let lost = (deadline + PATIENCE).into();
+        while let Some(ended) =
+            timeout_at(lost, running.join_next()).await.context("offers got lost")?
+        {
             let (pair, latencies) = ended??;
             self.0.push(pair);
             arrived.add(&latencies);
@@ -40,7 +47,10 @@ async fn pump(mut pair: Pair, window: usize, deadline: Instant) -> Result<(Pair,
     let mut under_way = window;
     while under_way > 0 {
         let mut arrived = 0;
-        let mut next = Some(pair.receiver.receive().await?);
+        let mut next = tokio::select! {
+            incoming = pair.receiver.receive() => Some(incoming?),
+            refusal = pair.sender.reader.ended() => return Err(refusal),
+        };
         while let Some(incoming) = next {
             let Incoming::Text(text) = incoming else { bail!("the server closed a receiver") };
             if let Some(latency) = offer::latency(&text) {

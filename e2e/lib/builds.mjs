@@ -47,7 +47,9 @@ async function verifiedTarball(version) {
     await mkdir(cache, { recursive: true });
     await run('npm', ['pack', `peerjs@${version}`, '--ignore-scripts', '--pack-destination', cache]);
   }
-  const digest = createHash('sha512').update(await readFile(tarball)).digest('base64');
+  const digest = createHash('sha512')
+    .update(await readFile(tarball))
+    .digest('base64');
   if (`sha512-${digest}` !== builds[version].integrity) {
     await rm(tarball);
     throw new Error(`peerjs@${version} is not the pinned tarball: sha512-${digest}`);

@@ -33,7 +33,9 @@ export class Server {
 
   async start() {
     const flags = ['--port', this.port, '--path', '/', '--allow_discovery'];
-    this.#process = spawn(program.path, flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, NO_COLOR: '1' };
+    this.#process = spawn(program.path, flags, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    process.once('exit', () => this.#process.kill('SIGKILL'));
     this.#process.on('error', (error) => this.#output.push(`${error}\n`));
     this.#process.stdout.on('data', (text) => this.#output.push(text));
     this.#process.stderr.on('data', (text) => this.#output.push(text));
@@ -72,7 +74,7 @@ function peerway() {
   const built = ['release', 'debug'].map((profile) =>
     fileURLToPath(new URL(`../../target/${profile}/peerway`, import.meta.url)),
   );
-  const path = process.env.PEERWAY_BIN ?? built.find(existsSync) ?? built[0];
+  const path = process.env.E2E_BIN ?? built.find(existsSync) ?? built[0];
   return { path, health: 'healthz', isPeerServer: false };
 }
 

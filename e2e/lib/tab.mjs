@@ -57,9 +57,14 @@ export class Tab {
     return this.run((event) => e2e.detailsOf(e2e.events, event).length, event);
   }
 
+  // 0.3 takes the close of the WebSocket it left for the loss of the one after a reconnect, so wait for it.
   async disconnect() {
     await this.run(() => e2e.peer.disconnect());
     await this.sees('disconnected');
+    await this.until('its WebSocket closed', () => {
+      const socket = e2e.peer.socket._socket;
+      return !socket || socket.readyState === WebSocket.CLOSED;
+    });
   }
 
   async reconnect() {

@@ -17,8 +17,9 @@ inEveryBrowser((stage) => {
       const page = await stage.tab('1.5.5');
       await page.load(stage.server.url);
 
-      const peers = await page.until('a number in #peers', () =>
-        document.querySelector('#peers')?.textContent.trim().match(/^\d+$/)?.[0],
+      const peers = await page.until(
+        'a number in #peers',
+        () => document.querySelector('#peers')?.textContent.trim().match(/^\d+$/)?.[0],
       );
       const snippet = await page.run(() => document.querySelector('#snippet')?.textContent);
       await mkdir(shots, { recursive: true });

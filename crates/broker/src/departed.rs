@@ -45,12 +45,15 @@ impl DepartedPeers {
     ) -> Option<(Address, Departed)> {
         let due = departed.resume_until.max(departed.leave_at)?;
         self.recall(&address);
-        let evicted = if self.peers.len() >= self.capacity { self.pop_first(None) } else { None };
         let number = self.next_number;
         self.next_number += 1;
         self.due.insert((due, number), address.clone());
         self.peers.insert(address, (number, departed));
-        evicted
+        if self.peers.len() > self.capacity { self.pop_first(None) } else { None }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.peers.is_empty() && self.due.is_empty()
     }
 
     /// The peer is back, or somebody else has its id.

@@ -33,7 +33,7 @@ pub struct Broker {
     settings: Settings,
     sessions: HashMap<SessionId, Session>,
     peers: HashMap<Address, Peer>,
-    /// Peers per app, those being claimed included.
+    /// Addresses in use per app: those of peers and those being claimed.
     app_sizes: HashMap<AppKey, usize>,
     claims: HashMap<Address, Claims>,
     departed: DepartedPeers,
@@ -64,6 +64,17 @@ impl Broker {
     /// When [`Broker::handle_timeout`] wants to be called, if ever.
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.mailbox.next_due(), self.departed.next_due()].into_iter().flatten().min()
+    }
+
+    /// Whether nothing at all is remembered: nobody is here, nothing waits, no limit is charged.
+    pub fn is_idle(&self) -> bool {
+        self.sessions.is_empty()
+            && self.peers.is_empty()
+            && self.app_sizes.is_empty()
+            && self.claims.is_empty()
+            && self.departed.is_empty()
+            && self.mailbox.is_empty()
+            && self.commands.is_empty()
     }
 
     /// Time has passed: expires mail and forgets those who left.

@@ -67,6 +67,13 @@ impl Mailbox {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+            && self.due.is_empty()
+            && self.senders.is_empty()
+            && self.apps.is_empty()
+    }
+
     /// Whether mail from this sender waits there: later messages must queue behind it.
     pub(crate) fn holds(&self, to: &Address, from: &PeerId) -> bool {
         !self.waiting.is_empty()

@@ -68,6 +68,13 @@ pub(crate) struct Peer {
     pub(crate) last_refusal: Option<Instant>,
 }
 
+impl Session {
+    /// Whether it speaks for its peer. Until the claim is granted it is nobody.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.state == State::Attached
+    }
+}
+
 impl Peer {
     pub(crate) fn accepts(&self, proof: Proof) -> bool {
         self.proof == proof
@@ -103,12 +110,9 @@ impl Broker {
             self.sessions.insert(session, entry);
             return self.attach(session, channel, &address);
         }
-        let limit = self.settings.policy(&entry.address.app).concurrent_limit;
-        let size = self.app_sizes.entry(entry.address.app.clone()).or_default();
-        if *size >= limit {
+        if !self.claims.contains_key(&entry.address) && !self.grow(&entry.address.app) {
             return self.refuse(session, Refusal::AppFull);
         }
-        *size += 1;
         self.claims.entry(entry.address.clone()).or_default().outstanding += 1;
         let address = entry.address.clone();
         entry.state = State::Claiming(proof);
@@ -124,11 +128,9 @@ impl Broker {
             State::Attached => {}
             State::Abandoned => {
                 self.sessions.remove(&session);
-                self.shrink(&address.app);
             }
             State::Claiming(_) if self.peers.contains_key(&address) => {
                 // Two claims with the same proof; the other one was first.
-                self.shrink(&address.app);
                 self.attach(session, channel, &address);
             }
             State::Claiming(proof) => self.register(now, session, channel, &address, proof),
@@ -139,7 +141,6 @@ impl Broker {
     /// The backplane refused the claim of a session: somebody else holds the address.
     pub fn handle_refused(&mut self, session: SessionId) {
         let Some(entry) = self.sessions.remove(&session) else { return };
-        self.shrink(&entry.address.app);
         if entry.state != State::Abandoned {
             self.refuse(session, Refusal::IdTaken);
         }
@@ -150,7 +151,7 @@ impl Broker {
     /// back on another transport without starting anew.
     pub fn handle_closed(&mut self, now: Instant, session: SessionId, resumable: bool) {
         let Some(entry) = self.sessions.get_mut(&session) else { return };
-        if entry.state != State::Attached {
+        if !entry.is_attached() {
             entry.state = State::Abandoned;
             return;
         }
@@ -161,7 +162,9 @@ impl Broker {
     /// Another node's session has taken this address over by showing the same proof.
     pub fn handle_gone(&mut self, address: &Address) {
         let Some(peer) = self.peers.remove(address) else { return };
-        self.shrink(&address.app);
+        if !self.claims.contains_key(address) {
+            self.shrink(&address.app);
+        }
         for session in [Some(peer.primary), peer.standby].into_iter().flatten() {
             self.hang_up(session, HangupReason::Superseded);
         }
@@ -272,8 +275,11 @@ impl Broker {
     /// Forgets a peer whose last session has ended.
     fn depart(&mut self, now: Instant, address: &Address, resumable: bool) {
         let Some(peer) = self.peers.remove(address) else { return };
-        self.shrink(&address.app);
-        self.commands.push_back(Command::Release(address.clone()));
+        // What the backplane will grant to a claim under way must not be given back before.
+        if !self.claims.contains_key(address) {
+            self.shrink(&address.app);
+            self.commands.push_back(Command::Release(address.clone()));
+        }
         self.report(Happening::PeerClosed(address.app.clone()));
         let leave_after = self.settings.policy(&address.app).leave_after;
         let departed = Departed {
@@ -287,15 +293,15 @@ impl Broker {
         }
     }
 
-    /// The client asked to be forgotten: every session of its peer ends.
-    pub(crate) fn forget(&mut self, now: Instant, session: SessionId) {
+    /// Ends every session of a session's peer, so that none takes over from another.
+    pub(crate) fn end_all(&mut self, now: Instant, session: SessionId, reason: HangupReason) {
         let Some(entry) = self.sessions.get(&session) else { return };
-        let address = entry.address.clone();
-        let standby = self.peers.get_mut(&address).and_then(|peer| peer.standby.take());
+        let Some(peer) = self.peers.get_mut(&entry.address) else { return };
+        let (primary, standby) = (peer.primary, peer.standby.take());
         if let Some(standby) = standby {
-            self.hang_up(standby, HangupReason::Departed);
+            self.hang_up(standby, reason);
         }
-        self.end(now, session, HangupReason::Departed);
+        self.end(now, primary, reason);
     }
 
     pub(crate) fn settle_departures(&mut self, now: Instant) {
@@ -318,6 +324,16 @@ impl Broker {
         self.commands.push_back(Command::Hangup(session, reason));
     }
 
+    /// Counts one more address in use, if the app may have it.
+    fn grow(&mut self, app: &AppKey) -> bool {
+        let limit = self.settings.policy(app).concurrent_limit;
+        if self.app_sizes.get(app).copied().unwrap_or_default() >= limit {
+            return false;
+        }
+        *self.app_sizes.entry(app.clone()).or_default() += 1;
+        true
+    }
+
     fn shrink(&mut self, app: &AppKey) {
         let Some(size) = self.app_sizes.get_mut(app) else { return };
         *size -= 1;
@@ -337,7 +353,11 @@ impl Broker {
         }
         let granted = claims.granted;
         self.claims.remove(address);
-        if granted && !self.peers.contains_key(address) {
+        if self.peers.contains_key(address) {
+            return;
+        }
+        self.shrink(&address.app);
+        if granted {
             self.commands.push_back(Command::Release(address.clone()));
         }
     }

@@ -24,14 +24,17 @@ impl Broker {
     pub fn handle_request(&mut self, now: Instant, session: SessionId, request: Request) {
         let settings = &self.settings;
         let Some(entry) = self.sessions.get_mut(&session) else { return };
+        if !entry.is_attached() {
+            return;
+        }
         if !entry.rate.take(now, settings.messages_per_second, settings.message_burst) {
             let refusal = Refusal::TooManyMessages(settings.messages_per_second);
             self.report(Happening::Refused(refusal.clone()));
             self.tell(session, Event::Refused(refusal));
-            return self.end(now, session, HangupReason::TooManyMessages);
+            return self.end_all(now, session, HangupReason::TooManyMessages);
         }
         match request {
-            Request::Depart => self.forget(now, session),
+            Request::Depart => self.end_all(now, session, HangupReason::Departed),
             Request::Send { to, signal } => {
                 let source = entry.address.clone();
                 self.send(now, source, to, signal);

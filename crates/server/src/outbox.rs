@@ -105,19 +105,14 @@ impl Outbox {
         Self::wake(state);
     }
 
-    /// Moves all waiting events into `queue`, or tells the end once they are all out.
-    pub fn poll_take(
-        &self,
-        context: &mut Context<'_>,
-        queue: &mut VecDeque<Queued>,
-    ) -> Poll<Result<(), Ending>> {
+    /// Takes all waiting events, or tells the end once they are all out.
+    pub fn poll_take(&self, context: &mut Context<'_>) -> Poll<Result<VecDeque<Queued>, Ending>> {
         let mut state = self.lock();
         if state.events.is_empty() {
             return state.poll_end(context).map(Err);
         }
-        std::mem::swap(queue, &mut state.events);
         state.weight = 0;
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(std::mem::take(&mut state.events)))
     }
 
     /// Takes the next event only, so that the others can still be inherited.

@@ -79,8 +79,9 @@ impl Layers {
             let path = match name.as_str() {
                 "PORT" => "port".to_owned(),
                 "PEERSERVER_PATH" => "path".to_owned(),
-                // Names the command line itself uses.
-                "PEERWAY_CONFIG" => continue,
+                // What the command line itself takes.
+                "PEERWAY_CONFIG" | "PEERWAY_SECRET" => continue,
+                other if is_service_link(other, &text) => continue,
                 other => match other.strip_prefix("PEERWAY_") {
                     Some(path) => path.to_lowercase(),
                     None => continue,
@@ -114,6 +115,14 @@ impl Layers {
         config.validate().map_err(ConfigError::Invalid)?;
         Ok(config)
     }
+}
+
+/// Kubernetes tells every container in a namespace about a service called `peerway` with variables
+/// like `PEERWAY_SERVICE_HOST` and `PEERWAY_PORT=tcp://10.0.0.1:9000`.
+fn is_service_link(name: &str, text: &str) -> bool {
+    name.starts_with("PEERWAY_SERVICE_")
+        || name.starts_with("PEERWAY_PORT_")
+        || (name == "PEERWAY_PORT" && text.contains("://"))
 }
 
 fn check(layer: &Table) -> Result<(), String> {

@@ -24,10 +24,11 @@ pub struct Config {
     pub host: String,
     /// TCP port to listen on; 0 takes any free one.
     pub port: u16,
-    /// Prefix of every `PeerJS` URL, as in the client option `path`.
+    /// Prefix of every PeerJS URL, as in the client option `path`.
     pub path: String,
     /// The app key of a server with a single app, as in the client option `key`. Without it and
     /// without any `[[app]]` the key is `peerjs`.
+    #[schemars(extend("examples" = ["shop"]))]
     pub key: Option<String>,
     /// Serve any well-formed key, each with its own peers, under the settings that follow.
     pub accept_any_key: bool,
@@ -42,7 +43,7 @@ pub struct Config {
     /// counts as dead. Silent clients are pinged, so idle ones stay.
     pub alive_timeout: Millis,
     /// Silence after which a client is pinged, and the interval of PING messages to clients
-    /// before `PeerJS` 1.0, which need one in every 45 seconds.
+    /// before PeerJS 1.0, which need one in every 45 seconds.
     pub ping_interval: Millis,
     /// How long a client of the SkyWay fork may take to go on by XHR when its socket died.
     pub resume_grace: Millis,
@@ -50,6 +51,7 @@ pub struct Config {
     /// the server ended; unset for never, as in PeerServer. The price: clients close every call
     /// with a peer they hear LEAVE of, so a peer whose signalling is away for longer than this
     /// loses calls that were fine.
+    #[schemars(extend("examples" = ["30s"]))]
     pub leave_after: Option<Millis>,
     /// The server stands behind a reverse proxy: take client addresses from `X-Forwarded-For`.
     pub proxied: bool,
@@ -109,6 +111,7 @@ pub struct AppConfig {
     pub key: String,
     /// Secret that signs ids. Never sent to anybody.
     #[serde(default)]
+    #[schemars(extend("examples" = ["a long random text"]))]
     pub secret: Option<Secret>,
     /// Refuse ids that are not signed with the secret (`peerway token` signs one).
     #[serde(default)]
@@ -119,9 +122,11 @@ pub struct AppConfig {
     pub origins: Vec<String>,
     /// Let clients list the ids of the app's peers; the general setting if unset.
     #[serde(default)]
+    #[schemars(extend("examples" = [true]))]
     pub allow_discovery: Option<bool>,
     /// Peers at the same time; the general setting if unset.
     #[serde(default)]
+    #[schemars(extend("examples" = [1000]))]
     pub concurrent_limit: Option<usize>,
 }
 
@@ -159,8 +164,10 @@ impl std::fmt::Debug for Secret {
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// PEM file with the certificate chain. SIGHUP reads both files again.
+    #[schemars(extend("examples" = ["/etc/peerway/fullchain.pem"]))]
     pub cert: PathBuf,
     /// PEM file with the private key.
+    #[schemars(extend("examples" = ["/etc/peerway/privkey.pem"]))]
     pub key: PathBuf,
 }
 
@@ -223,6 +230,7 @@ pub struct MetricsConfig {
     /// Answer `GET /metrics`.
     pub enabled: bool,
     /// Ask for `Authorization: Bearer <token>`; unset for no questions.
+    #[schemars(extend("examples" = ["a long random text"]))]
     pub token: Option<Secret>,
 }
 

@@ -7,11 +7,28 @@ use serde_json::Value;
 
 use super::Config;
 
+/// A part of the configuration: the top level, a table, or a list of tables.
+struct Section {
+    /// As TOML writes it; empty for the top level.
+    title: String,
+    doc: String,
+    settings: Vec<Setting>,
+}
+
 /// One setting as the reference tells it.
 struct Setting {
     name: String,
     doc: String,
-    default: String,
+    /// The default, or an example where there is none.
+    value: String,
+    presence: Presence,
+}
+
+#[derive(PartialEq)]
+enum Presence {
+    Default,
+    Unset,
+    Required,
 }
 
 /// `peerway.example.toml`: every setting with its default, commented out.
@@ -21,16 +38,21 @@ pub fn example_toml() -> String {
          # Settings may also come from the environment (PEERWAY_PORT, PEERWAY_LIMITS__FRAME_SIZE)\n\
          # and from flags; a flag wins over the environment, the environment over this file.\n",
     );
-    for (section, settings) in sections() {
-        if !section.is_empty() {
-            let _ = write!(out, "\n#{section}\n");
-        }
-        for setting in settings {
+    for Section { title, doc, settings } in sections() {
+        if !title.is_empty() {
             out.push('\n');
-            for line in wrap(&setting.doc, 96) {
-                let _ = writeln!(out, "# {line}");
-            }
-            let _ = writeln!(out, "#{} = {}", setting.name, setting.default);
+            comment(&doc, &mut out);
+            let _ = writeln!(out, "#{title}");
+        }
+        for Setting { name, doc, value, presence } in settings {
+            out.push('\n');
+            comment(&doc, &mut out);
+            let note = match presence {
+                Presence::Default => "",
+                Presence::Unset => "    # unset by default",
+                Presence::Required => "    # required",
+            };
+            let _ = writeln!(out, "#{name} = {value}{note}");
         }
     }
     out
@@ -47,35 +69,43 @@ pub fn reference_markdown() -> String {
          milliseconds or texts like `\"5s\"`, sizes are bytes or texts like `\"64KiB\"`. Unknown names\n\
          are refused. `peerway check-config FILE` checks a file.\n",
     );
-    for (section, settings) in sections() {
-        let title = if section.is_empty() { "General".to_owned() } else { format!("`{section}`") };
-        let _ = write!(out, "\n## {title}\n\n| setting | default | meaning |\n|---|---|---|\n");
-        for Setting { name, doc, default } in settings {
+    for Section { title, doc, settings } in sections() {
+        if title.is_empty() {
+            out.push_str("\n## General\n");
+        } else {
+            let _ = write!(out, "\n## `{title}`\n\n{doc}\n");
+        }
+        out.push_str("\n| setting | default | meaning |\n|---|---|---|\n");
+        for Setting { name, doc, value, presence } in settings {
             let doc = doc.replace('|', "\\|");
-            let _ = writeln!(out, "| `{name}` | `{default}` | {doc} |");
+            let default = match presence {
+                Presence::Default => format!("`{value}`"),
+                Presence::Unset => format!("unset, or like `{value}`"),
+                Presence::Required => format!("required, like `{value}`"),
+            };
+            let _ = writeln!(out, "| `{name}` | {default} | {doc} |");
         }
     }
     out
 }
 
 /// The top level, then each section, from the JSON Schema of [`Config`]: its descriptions are the
-/// doc comments, its defaults those of the code. A setting that is unset by default shows its
-/// example instead.
-fn sections() -> Vec<(String, Vec<Setting>)> {
+/// doc comments, its defaults those of the code.
+fn sections() -> Vec<Section> {
     let schema = schemars::schema_for!(Config).to_value();
     let mut general = Vec::new();
     let mut sections = Vec::new();
     for (name, property) in members(&schema) {
         match section(&schema, property) {
-            Some((of_many, definition)) => {
-                let title = if of_many { format!("[[{name}]]") } else { format!("[{name}]") };
-                let settings = members(definition).filter_map(|(name, it)| setting(name, it));
-                sections.push((title, settings.collect()));
-            }
-            None => general.extend(setting(name, property)),
+            Some((of_many, definition)) => sections.push(Section {
+                title: if of_many { format!("[[{name}]]") } else { format!("[{name}]") },
+                doc: doc(property),
+                settings: settings(definition),
+            }),
+            None => general.push(setting(&schema, name, property)),
         }
     }
-    sections.insert(0, (String::new(), general));
+    sections.insert(0, Section { title: String::new(), doc: String::new(), settings: general });
     sections
 }
 
@@ -94,12 +124,33 @@ fn section<'a>(schema: &'a Value, property: &'a Value) -> Option<(bool, &'a Valu
     definition.get("properties").is_some().then_some((of_many, definition))
 }
 
-fn setting(name: &str, property: &Value) -> Option<Setting> {
-    let doc = property.get("description")?.as_str()?.replace('\n', " ");
-    let example = property.pointer("/examples/0");
+fn settings(definition: &Value) -> Vec<Setting> {
+    members(definition).map(|(name, property)| setting(definition, name, property)).collect()
+}
+
+fn setting(of: &Value, name: &str, property: &Value) -> Setting {
     let default = property.get("default").filter(|value| !value.is_null());
-    let default = example.or(default)?.to_string();
-    Some(Setting { name: name.to_owned(), doc, default })
+    let required = of.get("required").and_then(Value::as_array).into_iter().flatten();
+    let presence = if required.into_iter().any(|it| it == name) {
+        Presence::Required
+    } else if default.is_some() {
+        Presence::Default
+    } else {
+        Presence::Unset
+    };
+    let value = default.or(property.pointer("/examples/0")).map(Value::to_string);
+    let value = value.expect("a setting without a default has an example");
+    Setting { name: name.to_owned(), doc: doc(property), value, presence }
+}
+
+fn doc(property: &Value) -> String {
+    property.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ")
+}
+
+fn comment(text: &str, out: &mut String) {
+    for line in wrap(text, 96) {
+        let _ = writeln!(out, "# {line}");
+    }
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {

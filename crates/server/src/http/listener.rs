@@ -1,9 +1,11 @@
 //! Listening, and what happens to a connection until its first request is complete.
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -15,11 +17,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::router::PeerAddress;
+use super::upgrade::Upgrade;
 use super::{Certificates, ClientIo};
 use crate::edge::{Edge, Place};
 
@@ -87,62 +92,101 @@ pub(crate) async fn accept_loop(
             turn_away(&stream);
             continue;
         };
+        let connection = Connection {
+            address,
+            router: router.clone(),
+            edge: edge.clone(),
+            handshake,
+            stop: stop.clone(),
+        };
         let acceptor = certificates.as_ref().map(|it| it.acceptor());
-        let (router, edge, stop) = (router.clone(), edge.clone(), stop.clone());
-        tokio::spawn(async move {
-            // Signals are small and wait for nobody.
-            let _ = stream.set_nodelay(true);
-            let io = match acceptor {
-                None => ClientIo::Plain(stream),
-                Some(acceptor) => {
-                    let limit = edge.config.limits.handshake_timeout.0;
-                    match tokio::time::timeout(limit, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => ClientIo::Tls(Box::new(stream)),
-                        Ok(Err(error)) => {
-                            tracing::debug!(%error, "TLS handshake failed");
-                            return edge.metrics.refused_for("tls");
-                        }
-                        Err(_) => return edge.metrics.refused_for("handshake_timeout"),
-                    }
-                }
-            };
-            serve(io, address, router, &edge, handshake, stop).await;
+        edge.tasks.spawn(async move {
+            // Boxed: HTTP is a moment, a session may be idle for days.
+            if let Some(session) = Box::pin(connection.run(stream, acceptor)).await {
+                session.await;
+            }
         });
     }
 }
 
-async fn serve(
-    io: ClientIo,
+/// A connection while it speaks HTTP.
+struct Connection {
     address: SocketAddr,
     router: Router,
-    edge: &Edge,
+    edge: Arc<Edge>,
     handshake: Handshake,
     stop: CancellationToken,
-) {
-    let handshake = Arc::new(std::sync::Mutex::new(Some(handshake)));
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        // The first complete request ends the handshake.
-        drop(handshake.lock().ok().and_then(|mut handshake| handshake.take()));
-        request.extensions_mut().insert(PeerAddress(address.ip().to_canonical()));
-        let router = router.clone();
-        async move { Ok::<_, Infallible>(answer(router, request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(edge.config.limits.handshake_timeout.0)
-        .max_buf_size(HEAD_SIZE)
-        .serve_connection(TokioIo::new(io), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+}
+
+impl Connection {
+    /// Serves requests; returns the session that goes on with the connection, if one does.
+    async fn run(
+        self,
+        stream: TcpStream,
+        acceptor: Option<TlsAcceptor>,
+    ) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        // Signals are small and wait for nobody.
+        let _ = stream.set_nodelay(true);
+        let io = match acceptor {
+            None => ClientIo::Plain(stream),
+            Some(acceptor) => self.shake_hands(stream, acceptor).await?,
+        };
+        let Self { address, router, edge, handshake, stop } = self;
+        let handshake = Mutex::new(Some(handshake));
+        let upgrade = Arc::new(Mutex::new(None));
+        let service = service_fn(|mut request: Request<Incoming>| {
+            // The first complete request ends the handshake.
+            drop(handshake.lock().ok().and_then(|mut handshake| handshake.take()));
+            request.extensions_mut().insert(PeerAddress(address.ip().to_canonical()));
+            let (router, upgrade) = (router.clone(), upgrade.clone());
+            Box::pin(async move {
+                let mut response = answer(router, request).await;
+                if let (Some(it), Ok(mut upgrade)) =
+                    (response.extensions_mut().remove::<Upgrade>(), upgrade.lock())
+                {
+                    *upgrade = it.take();
+                }
+                Ok::<_, Infallible>(response)
+            })
+        });
+        let mut http = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(edge.config.limits.handshake_timeout.0)
+            .max_buf_size(HEAD_SIZE)
+            .serve_connection(TokioIo::new(io), service);
+        let result = tokio::select! {
+            result = poll_fn(|context| http.poll_without_shutdown(context)) => result,
+            () = stop.cancelled() => {
+                Pin::new(&mut http).graceful_shutdown();
+                poll_fn(|context| http.poll_without_shutdown(context)).await
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(%error, "HTTP connection ended");
+            return None;
         }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "HTTP connection ended");
+        let parts = http.into_parts();
+        let mut io = parts.io.into_inner();
+        let session = upgrade.lock().ok().and_then(|mut upgrade| upgrade.take());
+        let Some(session) = session else {
+            // Whatever fails now, the connection ends.
+            let _ = io.shutdown().await;
+            return None;
+        };
+        Some(session(io, parts.read_buf.to_vec()))
+    }
+
+    async fn shake_hands(&self, stream: TcpStream, acceptor: TlsAcceptor) -> Option<ClientIo> {
+        let limit = self.edge.config.limits.handshake_timeout.0;
+        match tokio::time::timeout(limit, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => return Some(ClientIo::Tls(Box::new(stream))),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "TLS handshake failed");
+                self.edge.metrics.refused_for("tls");
+            }
+            Err(_) => self.edge.metrics.refused_for("handshake_timeout"),
+        }
+        None
     }
 }
 
@@ -187,7 +231,7 @@ impl Drop for Handshake {
 fn turn_away(stream: &TcpStream) {
     const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
         content-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n\
-        access-control-allow-origin: *\r\ncontent-length: 79\r\n\r\n\
+        access-control-allow-origin: *\r\ncontent-length: 81\r\n\r\n\
         {\"error\":{\"type\":\"handshakes\",\"message\":\"too many connections are being opened\"}}";
     let _ = stream.try_write(ANSWER);
 }

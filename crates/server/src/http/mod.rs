@@ -15,3 +15,7 @@ pub(crate) use problem::Problem;
 pub(crate) use router::{ClientAddress, origin_of, router};
 pub(crate) use tls::Certificates;
 pub(crate) use upgrade::accept_web_socket;
+
+/// The content type that Express gives to JSON, and so `PeerServer` to its answers.
+pub(crate) const EXPRESS_JSON: [(axum::http::HeaderName, &str); 1] =
+    [(axum::http::header::CONTENT_TYPE, "application/json; charset=utf-8")];

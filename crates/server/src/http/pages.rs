@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::upgrade::wants_web_socket;
-use super::{ClientAddress, Problem};
+use super::{ClientAddress, EXPRESS_JSON, Problem};
 use crate::clock;
 use crate::config::Secret;
 use crate::edge::Edge;
@@ -40,12 +40,12 @@ pub(super) async fn root(
         return Ok((security, Html(STATUS_PAGE)).into_response());
     }
     // To the letter what PeerServer answers: programs compare it.
-    Ok(Json(Information {
+    let information = Information {
         name: "PeerJS Server",
         description: "A server side element to broker connections between PeerJS clients.",
         website: "https://peerjs.com/",
-    })
-    .into_response())
+    };
+    Ok((EXPRESS_JSON, Json(information)).into_response())
 }
 
 #[derive(serde::Serialize)]

@@ -14,6 +14,10 @@ const READ_PIECE: usize = 512;
 #[derive(Debug)]
 pub(crate) struct Codec {
     inner: WebSocket<Buffers>,
+    /// A frame could not be read, so nothing behind it can be either.
+    broken: bool,
+    /// Both sides have said that they close.
+    closed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -34,17 +38,22 @@ impl Codec {
             .max_message_size(Some(frame_size))
             .max_frame_size(Some(frame_size));
         let buffers = Buffers::default();
-        Self { inner: WebSocket::from_raw_socket(buffers, Role::Server, Some(config)) }
+        let inner = WebSocket::from_raw_socket(buffers, Role::Server, Some(config));
+        Self { inner, broken: false, closed: false }
     }
 
     /// Lends the first `filled` bytes of a buffer to the codec and hands each message to `take`,
-    /// until there is no complete one left. The buffer itself comes back.
+    /// until there is no complete one left. The buffer itself comes back. After an error the rest
+    /// of the connection is noise and is ignored.
     pub(crate) fn feed(
         &mut self,
         buffer: &mut Vec<u8>,
         filled: usize,
         mut take: impl FnMut(Message),
     ) -> Result<(), Error> {
+        if self.broken {
+            return Ok(());
+        }
         let buffers = self.inner.get_mut();
         std::mem::swap(&mut buffers.input, buffer);
         buffers.filled = filled;
@@ -57,7 +66,14 @@ impl Codec {
             }
         };
         std::mem::swap(&mut self.inner.get_mut().input, buffer);
+        self.broken = result.is_err();
+        self.closed = matches!(result, Err(Error::ConnectionClosed));
         result
+    }
+
+    /// Whether both sides have said that they close.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Appends a message to the output.

@@ -19,10 +19,10 @@ use super::stream::{LineBody, StreamSession, padding};
 use crate::auth::App;
 use crate::clock;
 use crate::edge::Edge;
-use crate::http::{ClientAddress, ClientIo, Problem, accept_web_socket, origin_of};
+use crate::http::{ClientAddress, ClientIo, EXPRESS_JSON, Problem, accept_web_socket, origin_of};
 use crate::metrics::Transport;
 use crate::node::{NodeHandle, Post, Stopped};
-use crate::outbox::Outbox;
+use crate::outbox::{Ending, Outbox};
 
 /// A POST may come a moment before the stream that was opened at the same time.
 const POST_RETRY: Duration = Duration::from_millis(25);
@@ -85,7 +85,7 @@ async fn peers(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let app = admit(&edge, &key, &headers)?;
-    Ok(Json(list(&edge, &app).await?).into_response())
+    Ok((EXPRESS_JSON, Json(list(&edge, &app).await?)).into_response())
 }
 
 /// `GET {path}active/list/{key}`, what the SkyWay fork calls for `listAllPeers`.
@@ -109,7 +109,7 @@ async fn active_count(
         r#"{{"name":"active_session","count":{count},"api_key":{}}}"#,
         json!(app.key.as_str())
     );
-    Ok(([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response())
+    Ok((EXPRESS_JSON, body).into_response())
 }
 
 async fn list(edge: &Edge, app: &App) -> Result<Vec<String>, Problem> {
@@ -278,68 +278,52 @@ pub(crate) async fn web_socket(
     }
     let handshake = Handshake::from_query(query.as_deref().unwrap_or_default());
     let origin = origin_of(request.headers());
-    let (response, upgraded) = accept_web_socket(request)?;
-    let tasks = edge.tasks.clone();
-    tasks.spawn(async move {
-        let Some((io, early)) = upgraded.await else { return };
-        run_socket(edge, client, handshake, origin, io, early).await;
-    });
-    Ok(response)
+    accept_web_socket(request.headers(), move |io, early| async move {
+        let limit = edge.config.limits.sessions_per_address;
+        let _place = edge.sessions.enter(client.0, limit);
+        let admitted = match &_place {
+            Some(_) => admit_socket(&edge, &handshake, origin.as_deref()),
+            None => Err(Refusal::AddressFull(client.0.to_string())),
+        };
+        let versioned = handshake.version.is_some();
+        drop((handshake, origin));
+        let metrics = edge.metrics.clone();
+        let mut session = Box::pin(begin(edge, admitted, versioned, io, early)).await;
+        metrics.session_opened(Transport::WebSocket);
+        let reason = session.run().await;
+        metrics.session_closed(Transport::WebSocket, reason);
+        tracing::debug!(reason, "socket closed");
+    })
 }
 
-async fn run_socket(
+/// A session whose peer is being opened, or that only tells why it is not.
+async fn begin(
     edge: Arc<Edge>,
-    client: ClientAddress,
-    handshake: Handshake,
-    origin: Option<String>,
+    admitted: Result<(Address, Proof), Refusal>,
+    versioned: bool,
     io: ClientIo,
     early: Vec<u8>,
-) {
+) -> SocketSession {
     let outbox = Arc::new(Outbox::new(edge.config.limits.outbox_size.0));
-    let limit = edge.config.limits.sessions_per_address;
-    let place = edge.sessions.enter(client.0, limit);
-    let admitted = admit_socket(&edge, &handshake, origin.as_deref()).and_then(|admitted| {
-        place.is_some().then_some(admitted).ok_or(Refusal::AddressFull(client.0.to_string()))
-    });
     let session = edge.node.next_session();
-    let identity = |me| Identity { session, me, versioned: handshake.version.is_some() };
-    match admitted {
+    let me = match admitted {
         Ok((address, proof)) => {
-            let identity = identity(address.peer.clone());
+            let me = address.peer.clone();
             tracing::debug!(%address, "socket opened");
             let open = Open { session, address, proof, channel: Channel::Socket };
-            // A stopped node answers with the farewell below.
             if edge.node.open(open, outbox.clone()).await.is_err() {
-                outbox.end(crate::outbox::Ending::Shutdown);
+                outbox.end(Ending::Shutdown);
             }
-            drop(handshake);
-            drop(origin);
-            serve(edge, identity, io, early, outbox).await;
+            me
         }
         Err(refusal) => {
             edge.metrics.refused(&refusal);
-            tracing::debug!(key = handshake.key, id = handshake.id, %refusal, "socket refused");
-            let nobody = identity(PeerId::from_random([0; 16]));
+            tracing::debug!(%refusal, "socket refused");
             outbox.refuse(refusal);
-            serve(edge, nobody, io, early, outbox).await;
+            PeerId::from_random([0; 16])
         }
-    }
-    drop(place);
-}
-
-async fn serve(
-    edge: Arc<Edge>,
-    identity: Identity,
-    io: ClientIo,
-    early: Vec<u8>,
-    outbox: Arc<Outbox>,
-) {
-    let peer = identity.me.clone();
-    let metrics = edge.metrics.clone();
-    metrics.session_opened(Transport::WebSocket);
-    let reason = SocketSession::new(edge, identity, io, early, outbox).run().await;
-    metrics.session_closed(Transport::WebSocket, reason);
-    tracing::debug!(%peer, reason, "socket closed");
+    };
+    SocketSession::new(edge, Identity { session, me, versioned }, io, early, outbox)
 }
 
 fn admit_socket(

@@ -26,8 +26,6 @@ use crate::transport::websocket::Codec;
 
 /// Bytes read from a socket at once, into a buffer that the sessions of a thread share.
 const READ_SIZE: usize = 64 * 1024;
-/// An output buffer larger than this is not kept by an idle session.
-const KEPT_OUTPUT: usize = 1024;
 /// How long and how much is read after a close frame, so that what was said last is not lost to
 /// a connection reset.
 const LINGER: Duration = Duration::from_secs(3);
@@ -53,7 +51,6 @@ pub(super) struct SocketSession {
     /// Bytes that came right behind the handshake.
     early: Vec<u8>,
     outbox: Arc<Outbox>,
-    queue: VecDeque<Queued>,
     inbound: VecDeque<Utf8Bytes>,
     /// How the session ends once `inbound` has been handled.
     over: Option<Over>,
@@ -75,12 +72,13 @@ pub(super) struct SocketSession {
 enum Step {
     Frames,
     Time,
-    End(Ending),
     Over(Over),
 }
 
-/// How a session ends from the client's side.
+/// How a session ends.
 enum Over {
+    /// The node ends it.
+    Ended(Ending),
     Closed,
     Lost,
     Dead,
@@ -108,7 +106,6 @@ impl SocketSession {
             identity,
             io,
             outbox,
-            queue: VecDeque::new(),
             inbound: VecDeque::new(),
             over: None,
             attached: false,
@@ -121,52 +118,57 @@ impl SocketSession {
     }
 
     /// Runs until one side ends it; returns the reason for the log.
-    pub(super) async fn run(mut self) -> &'static str {
+    ///
+    /// What an idle session does not need is boxed when it is needed: the size of this future is
+    /// most of what a client costs.
+    pub(super) async fn run(&mut self) -> &'static str {
         let over = loop {
-            match poll_fn(|context| self.poll_step(context)).await {
-                Step::Frames => {
-                    if let Some(over) = self.handle_frames().await {
-                        break over;
-                    }
-                }
-                Step::Time => {
-                    if let Some(over) = self.handle_time() {
-                        break over;
-                    }
-                }
-                Step::End(ending) => {
-                    let (close, reason) = farewell(ending);
-                    self.hang_up(close).await;
-                    return reason;
-                }
-                Step::Over(over) => break over,
+            let over = match poll_fn(|context| self.poll_step(context)).await {
+                Step::Frames => Box::pin(self.handle_frames()).await,
+                Step::Time => self.handle_time(),
+                Step::Over(over) => Some(over),
+            };
+            if let Some(over) = over {
+                break over;
             }
         };
-        // The peer is gone as soon as we know, not when the socket has been closed politely.
-        let resumable = self.resumable && matches!(over, Over::Lost | Over::Dead | Over::Closed);
-        self.edge.node.closed(self.identity.session, resumable).await;
+        if !matches!(over, Over::Ended(_)) {
+            // The peer is gone as soon as we know, not when the socket has been closed politely.
+            let resumable =
+                self.resumable && matches!(over, Over::Lost | Over::Dead | Over::Closed);
+            Box::pin(self.edge.node.closed(self.identity.session, resumable)).await;
+        }
+        let (last_words, reason) = self.last_words(over);
+        if let Some(close) = last_words {
+            Box::pin(self.hang_up(close)).await;
+        }
+        reason
+    }
+
+    /// The close frame (`None` where the connection is of no more use), and the reason in the log.
+    fn last_words(&mut self, over: Over) -> (Option<Option<CloseFrame>>, &'static str) {
+        let metrics = &self.edge.metrics;
         match over {
-            Over::Closed => {
-                self.hang_up(None).await;
-                "closed"
-            }
-            Over::Lost => "lost",
-            Over::Dead => "dead",
+            Over::Closed => (Some(None), "closed"),
+            Over::Lost => (None, "lost"),
+            Over::Dead => (None, "dead"),
             Over::Stuck => {
-                self.edge.metrics.refused_for("slow_reader");
-                "slow reader"
+                metrics.refused_for("slow_reader");
+                (None, "slow reader")
+            }
+            Over::Ended(ending) => {
+                let (close, reason) = farewell(ending);
+                (Some(close), reason)
             }
             Over::Refused(refusal, code) => {
-                self.edge.metrics.refused(&refusal);
-                let reason = refusal.name();
-                self.encode(&Event::Refused(refusal.clone()));
-                self.hang_up(Some(close_frame(code, &refusal.to_string()))).await;
-                reason
+                metrics.refused(&refusal);
+                let (name, text) = (refusal.name(), refusal.to_string());
+                self.encode(&Event::Refused(refusal));
+                (Some(Some(close_frame(code, &text))), name)
             }
             Over::Protocol(message) => {
-                self.edge.metrics.refused_for("websocket_protocol");
-                self.hang_up(Some(close_frame(CloseCode::Protocol, &message))).await;
-                "websocket protocol error"
+                metrics.refused_for("websocket_protocol");
+                (Some(Some(close_frame(CloseCode::Protocol, &message))), "websocket protocol error")
             }
         }
     }
@@ -182,9 +184,9 @@ impl SocketSession {
                     break;
                 }
             }
-            match self.outbox.poll_take(context, &mut self.queue) {
-                Poll::Ready(Ok(())) => self.encode_queue(),
-                Poll::Ready(Err(ending)) => return Poll::Ready(Step::End(ending)),
+            match self.outbox.poll_take(context) {
+                Poll::Ready(Ok(events)) => self.encode_all(events),
+                Poll::Ready(Err(ending)) => return Poll::Ready(Step::Over(Over::Ended(ending))),
                 Poll::Pending => break,
             }
         }
@@ -196,9 +198,9 @@ impl SocketSession {
         self.timer.as_mut().poll(context).map(|()| Step::Time)
     }
 
-    fn encode_queue(&mut self) {
+    fn encode_all(&mut self, events: VecDeque<Queued>) {
         let now = clock::now();
-        while let Some(queued) = self.queue.pop_front() {
+        for queued in events {
             if let Some(received) = queued.received
                 && matches!(queued.event, Event::Signal { .. })
             {
@@ -237,7 +239,8 @@ impl SocketSession {
             }
         };
         output.drain(..written);
-        if output.is_empty() && output.capacity() > KEPT_OUTPUT {
+        if output.is_empty() {
+            // An idle session keeps no buffer.
             *output = Vec::new();
         }
         ready!(result)?;
@@ -332,7 +335,7 @@ impl SocketSession {
     }
 
     async fn handle_frames(&mut self) -> Option<Over> {
-        while let Some(frame) = self.inbound.pop_front() {
+        for frame in std::mem::take(&mut self.inbound) {
             let request = match peerjs::decode(&frame) {
                 Ok(ClientFrame::Request(request)) => request,
                 Ok(other) => {
@@ -399,27 +402,33 @@ impl SocketSession {
         }
     }
 
-    /// Writes what is left and a close frame, then reads on for a moment: closing a socket with
-    /// unread input would reset the connection, and the client might never see the last words.
-    async fn hang_up(mut self, close: Option<CloseFrame>) {
+    /// Writes what is left and a close frame, and reads on until the client has answered it. A
+    /// socket that is closed with unread input resets the connection and takes the last words
+    /// with it; and Firefox 153 drops them when the end of the stream comes close behind.
+    async fn hang_up(&mut self, close: Option<CloseFrame>) {
         self.codec.close(close);
         let linger = async {
             poll_fn(|context| self.poll_flush(context)).await?;
-            self.io.shutdown().await?;
             let mut left = LINGER_BYTES;
-            while left > 0 {
-                let io = &mut self.io;
-                let read = poll_fn(|context| with_read_buffer(|it| poll_read(io, context, it)));
-                let read = read.await?;
-                if read == 0 {
-                    break;
-                }
+            // A client that closed first waits for the server to end the connection.
+            while left > 0 && !self.codec.is_closed() {
+                let Some(read) = poll_fn(|context| self.poll_discard(context)).await? else { break };
                 left = left.saturating_sub(read);
             }
-            std::io::Result::Ok(())
+            self.io.shutdown().await
         };
         // Whatever fails now, the connection ends.
         let _ = tokio::time::timeout(LINGER, linger).await;
+    }
+
+    /// Reads and ignores; `None` once the client has closed its side.
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<Option<usize>>> {
+        with_read_buffer(|buffer| {
+            let read = ready!(poll_read(&mut self.io, context, buffer))?;
+            // Looked at only for the client's close frame; what else is wrong with it is all the same.
+            let _ = self.codec.feed(buffer, read, |_| {});
+            Poll::Ready(Ok((read > 0).then_some(read)))
+        })
     }
 }
 
