@@ -1,7 +1,7 @@
 //! Mail for peers that are not there yet, kept on the sender's side.
 //!
 //! Mail is grouped by pair of sender and receiver: a pair expires as one, a fixed time after its
-//! first message, as `PeerServer` does (`protocols/peerjs.md` B.3), and is delivered in the order
+//! first message, as `PeerServer` does (`docs/reference/peerjs-dialect.md` B3), and is delivered in the order
 //! of arrival over all its receiver's pairs.
 
 use std::collections::{BTreeMap, HashMap};

@@ -232,7 +232,7 @@ impl Broker {
     }
 
     /// A second session of a peer that is here. OPEN is told once per life of the client's
-    /// connection, on whichever transport came first (`protocols/peerjs.md` A.5, B.1).
+    /// connection, on whichever transport came first (`docs/reference/peerjs-dialect.md` A5, B1).
     fn attach(&mut self, session: SessionId, channel: Channel, address: &Address) {
         let Some(peer) = self.peers.get_mut(address) else { return };
         let old = peer.primary;

@@ -97,7 +97,7 @@ impl AppKey {
 }
 
 /// The id of a peer inside its app. `PeerServer` checks no characters, so neither do we beyond
-/// what would harm others: `PeerJS` clients check their own ids (`protocols/peerjs.md` B.5).
+/// what would harm others: `PeerJS` clients check their own ids (`[A-Za-z0-9]` with inner space, dash and underscore).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(Arc<str>);
 

@@ -36,7 +36,7 @@ impl SignalKind {
     }
 
     /// Whether it waits for a peer that is not there yet. LEAVE and EXPIRE speak of the past, so
-    /// they are dropped instead (`protocols/peerjs.md` B.3).
+    /// they are dropped instead (`docs/reference/peerjs-dialect.md` B3).
     pub fn waits_for_peer(self) -> bool {
         matches!(self, Self::Offer | Self::Answer | Self::Candidate)
     }

@@ -11,6 +11,7 @@ use crate::auth::Apps;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::node::NodeHandle;
+use crate::outbox::Outboxes;
 
 /// See the module documentation.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(crate) struct Edge {
     pub(crate) apps: Apps,
     pub(crate) node: NodeHandle,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) outboxes: Arc<Outboxes>,
     pub(crate) sessions: Crowd,
     pub(crate) handshakes: Crowd,
     pub(crate) tasks: TaskTracker,

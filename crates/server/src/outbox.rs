@@ -2,12 +2,16 @@
 //! session.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use peerway_broker::HangupReason;
 use peerway_protocol::{Event, Refusal};
+
+/// An outbox with less than this is not full because others are.
+const SMALL: usize = 16 * 1024;
 
 /// Why the server ends a session, as its transport tells its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +31,42 @@ pub struct Queued {
     pub received: Option<Instant>,
 }
 
+/// What all outboxes of a server may hold, and do hold.
+#[derive(Debug)]
+pub struct Outboxes {
+    limit: usize,
+    total_limit: usize,
+    total: AtomicUsize,
+}
+
+impl Outboxes {
+    /// Bounds in bytes, for each and for all together.
+    pub fn new(limit: usize, total_limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, total_limit, total: AtomicUsize::new(0) })
+    }
+
+    /// One more outbox.
+    pub fn open(self: &Arc<Self>) -> Arc<Outbox> {
+        Arc::new(Outbox { state: Mutex::default(), all: self.clone() })
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     events: VecDeque<Queued>,
+    /// Of the events, in bytes.
     weight: usize,
+    /// Of what the session has taken and not yet written.
+    unwritten: usize,
     ending: Option<Ending>,
     waker: Option<Waker>,
+}
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct Outbox {
+    state: Mutex<State>,
+    all: Arc<Outboxes>,
 }
 
 impl State {
@@ -48,26 +82,18 @@ impl State {
     }
 }
 
-/// See the module documentation.
-#[derive(Debug)]
-pub struct Outbox {
-    state: Mutex<State>,
-    limit: usize,
-}
-
 impl Outbox {
-    /// An empty outbox that takes events up to a weight in bytes.
-    pub fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), limit }
-    }
-
-    /// Adds an event, or gives it back if there is no room.
+    /// Adds an event, or gives it back if there is no room. When all outboxes together are full,
+    /// those that have much waiting are.
     pub fn push(&self, queued: Queued) -> Result<(), Event> {
         let weight = queued.event.weight();
         let mut state = self.lock();
-        if state.weight + weight > self.limit {
+        let own = state.weight + state.unwritten + weight;
+        let all = self.all.total.load(Ordering::Relaxed) + weight;
+        if own > self.all.limit || (own > SMALL && all > self.all.total_limit) {
             return Err(queued.event);
         }
+        self.all.total.fetch_add(weight, Ordering::Relaxed);
         state.weight += weight;
         state.events.push_back(queued);
         Self::wake(state);
@@ -83,10 +109,10 @@ impl Outbox {
 
     /// Tells a refusal and ends, for a session that the node never hears of.
     pub fn refuse(&self, refusal: Refusal) {
-        let mut state = self.lock();
-        state.events.push_back(Queued { event: Event::Refused(refusal), received: None });
-        state.ending = Some(Ending::Hangup(HangupReason::Refused));
-        Self::wake(state);
+        let queued = Queued { event: Event::Refused(refusal), received: None };
+        // An empty outbox takes one event; if all are full the close alone must do.
+        let _ = self.push(queued);
+        self.end(Ending::Hangup(HangupReason::Refused));
     }
 
     /// Takes over what another session's outbox still holds, whatever the limit: it was within
@@ -105,13 +131,15 @@ impl Outbox {
         Self::wake(state);
     }
 
-    /// Takes all waiting events, or tells the end once they are all out.
+    /// Takes all waiting events, or tells the end once they are all out. What was taken before has
+    /// been written when this is called.
     pub fn poll_take(&self, context: &mut Context<'_>) -> Poll<Result<VecDeque<Queued>, Ending>> {
         let mut state = self.lock();
+        self.all.total.fetch_sub(state.unwritten, Ordering::Relaxed);
+        state.unwritten = std::mem::take(&mut state.weight);
         if state.events.is_empty() {
             return state.poll_end(context).map(Err);
         }
-        state.weight = 0;
         Poll::Ready(Ok(std::mem::take(&mut state.events)))
     }
 
@@ -122,7 +150,9 @@ impl Outbox {
             let Some(queued) = state.events.pop_front() else {
                 return state.poll_end(context).map(Err);
             };
-            state.weight = state.weight.saturating_sub(queued.event.weight());
+            let weight = queued.event.weight();
+            state.weight -= weight;
+            self.all.total.fetch_sub(weight, Ordering::Relaxed);
             Poll::Ready(Ok(queued.event))
         })
         .await
@@ -138,5 +168,12 @@ impl Outbox {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let state = self.lock();
+        self.all.total.fetch_sub(state.weight + state.unwritten, Ordering::Relaxed);
     }
 }

@@ -19,6 +19,7 @@ use crate::edge::{Crowd, Edge};
 use crate::http::{self, Certificates};
 use crate::metrics::Metrics;
 use crate::node::Node;
+use crate::outbox::Outboxes;
 
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -85,7 +86,10 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let broker = Broker::new(settings(&config, &apps));
         let (node, handle) = Node::new(broker, MemoryHub::default().join(), metrics.clone());
+        let limits = &config.limits;
+        let outboxes = Outboxes::new(limits.outbox_size.0, limits.outbox_total.0);
         let edge = Arc::new(Edge {
+            outboxes,
             config,
             apps,
             node: handle,

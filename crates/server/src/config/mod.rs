@@ -191,6 +191,9 @@ pub struct LimitsConfig {
     pub mail_bytes_per_app: Bytes,
     /// Bytes waiting to be read by one client before it counts as a slow reader and is cut.
     pub outbox_size: Bytes,
+    /// Bytes waiting to be read by all clients together; when they are reached, clients with more
+    /// than 16 KiB waiting are cut as slow readers.
+    pub outbox_total: Bytes,
     /// How long a client may leave everything unread before it counts as a slow reader.
     pub write_timeout: Millis,
     /// Sessions at the same time from one network address.
@@ -214,6 +217,7 @@ impl Default for LimitsConfig {
             mail_per_app: 20_000,
             mail_bytes_per_app: Bytes(64 * 1024 * 1024),
             outbox_size: Bytes(1024 * 1024),
+            outbox_total: Bytes(256 * 1024 * 1024),
             write_timeout: Millis::from_secs(15),
             sessions_per_address: 5000,
             pending_handshakes: 4096,

@@ -1,6 +1,6 @@
 //! CORS as `PeerServer` does it: the caller's origin is reflected on every answer, errors
 //! included, because a 0.3 client takes an answer it may not read for a dead server
-//! (`protocols/peerjs.md` A.5, A.6).
+//! (`docs/reference/peerjs-dialect.md` A5, A6).
 
 use std::sync::Arc;
 

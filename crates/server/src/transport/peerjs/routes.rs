@@ -199,7 +199,7 @@ async fn stream(
         return Ok(refused());
     };
     let session = edge.node.next_session();
-    let outbox = Arc::new(Outbox::new(edge.config.limits.outbox_size.0));
+    let outbox = edge.outboxes.open();
     let me = address.peer.clone();
     let open = Open { session, address, proof, channel: Channel::Stream };
     let opening = Opening::new(edge.node.clone(), open, outbox.clone()).await?;
@@ -304,7 +304,7 @@ async fn begin(
     io: ClientIo,
     early: Vec<u8>,
 ) -> SocketSession {
-    let outbox = Arc::new(Outbox::new(edge.config.limits.outbox_size.0));
+    let outbox = edge.outboxes.open();
     let session = edge.node.next_session();
     let me = match admitted {
         Ok((address, proof)) => {

@@ -412,7 +412,9 @@ impl SocketSession {
             let mut left = LINGER_BYTES;
             // A client that closed first waits for the server to end the connection.
             while left > 0 && !self.codec.is_closed() {
-                let Some(read) = poll_fn(|context| self.poll_discard(context)).await? else { break };
+                let Some(read) = poll_fn(|context| self.poll_discard(context)).await? else {
+                    break;
+                };
                 left = left.saturating_sub(read);
             }
             self.io.shutdown().await

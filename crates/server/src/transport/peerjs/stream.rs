@@ -1,5 +1,5 @@
 //! A `PeerJS` 0.3 session over a streaming XHR: server to client only, one JSON message per line
-//! (`protocols/peerjs.md` A.5). The client's own messages come as POSTs, see `routes`.
+//! (`docs/reference/peerjs-dialect.md` A5). The client's own messages come as POSTs, see `routes`.
 //!
 //! The 0.3 client handles one line per read event and never catches up by itself. So lines are
 //! written one at a time and apart in time, and each is followed, once the outbox is empty, by a

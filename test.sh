@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Checks everything and ends with a count. Installs what is missing (Debian packages, npm packages).
+#   ./test.sh         formatting, lints, Rust tests, browser tests
+#   ./test.sh quick   the same without browsers
+#   ./test.sh slow    the same with the tests that take minutes of idling
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit
+
+passed=0
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+main() {
+  local mode=${1:-full}
+  case $mode in
+    full | quick | slow) ;;
+    *) echo "usage: ./test.sh [quick|slow]" >&2; exit 2 ;;
+  esac
+
+  need cc build-essential
+  check "formatting" cargo fmt --all --check
+  check "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+  rust_tests cargo test --workspace --locked --no-fail-fast
+  if [[ $mode != quick ]]; then
+    need chromium chromium
+    need firefox-esr firefox-esr
+    check "release build" cargo build --release --locked
+    check "npm packages" npm ci --prefix e2e --ignore-scripts
+    browser_tests npm test --prefix e2e
+    [[ $mode == slow ]] && browser_tests npm run slow --prefix e2e
+  fi
+
+  echo
+  echo "$passed passed, $failed failed"
+  ((failed == 0))
+}
+
+# need COMMAND PACKAGE: installs the Debian package if the command is not there.
+need() {
+  command -v "$1" >/dev/null && return
+  local sudo=
+  ((EUID == 0)) || sudo=sudo
+  echo "== installing $2"
+  $sudo apt-get update -q && $sudo apt-get install -y -q --no-install-recommends "$2" || {
+    echo "cannot install $2: install it by hand and try again" >&2
+    exit 1
+  }
+}
+
+# check NAME COMMAND...: counts as one test.
+check() {
+  echo "== $1"
+  if "${@:2}"; then ((passed += 1)); else failure "$1"; fi
+}
+
+# rust_tests COMMAND...: counts what the test runner of Rust reports.
+rust_tests() {
+  echo "== Rust tests"
+  "$@" 2>&1 | tee "$log"
+  local status=${PIPESTATUS[0]} before=$failed
+  add "$(sum 's/^test result:.* ([0-9]+) passed.*/\1/p')" "$(sum 's/^test result:.* ([0-9]+) failed.*/\1/p')"
+  ((status == 0 || failed > before)) || failure "Rust tests did not run"
+}
+
+# browser_tests COMMAND...: counts what the test runner of Node reports.
+browser_tests() {
+  echo "== browser tests"
+  "$@" 2>&1 | tee "$log"
+  local status=${PIPESTATUS[0]} before=$failed
+  add "$(sum 's/^(#|ℹ) pass ([0-9]+)$/\2/p')" "$(sum 's/^(#|ℹ) fail ([0-9]+)$/\2/p')"
+  ((status == 0 || failed > before)) || failure "browser tests did not run"
+}
+
+sum() { sed -nE "$1" "$log" | awk '{ total += $1 } END { print total + 0 }'; }
+add() { ((passed += $1, failed += $2)); }
+failure() { echo "FAILED: $1" >&2; ((failed += 1)); }
+
+main "$@"
