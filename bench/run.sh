@@ -2,7 +2,7 @@
 # Loads peerway and the npm package `peer` 1.0.2 in turn on this machine and prints a table of both.
 #   SERVERS="peerway peerserver"   which of them
 #   ROUNDS=2                       how often each scenario runs against each server
-#   PEERWAY_BIN=...                a peerway that is built already
+#   BENCH_BIN=...                a peerway that is built already
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,7 +12,7 @@ target=${CARGO_TARGET_DIR:-$root/target}
 reports=$cache/reports.jsonl
 port=9310
 server_pid=
-built=${PEERWAY_BIN:-}
+built=${BENCH_BIN:-}
 # Settings of the servers; here only the flags below count.
 unset "${!PEERWAY_@}" PORT PEERSERVER_PATH
 
