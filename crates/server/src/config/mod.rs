@@ -6,6 +6,7 @@ mod reference;
 mod units;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -13,6 +14,9 @@ use serde::{Deserialize, Serialize, Serializer};
 pub use layers::{ConfigError, Layers};
 pub use reference::{example_toml, reference_markdown};
 pub use units::{Bytes, Millis};
+
+/// Clients of the SkyWay fork give up 45 s after the last PING.
+const LONGEST_PING_INTERVAL: Duration = Duration::from_secs(20);
 
 /// What the server is configured with.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, not a state")]
@@ -43,8 +47,10 @@ pub struct Config {
     /// counts as dead. Silent clients are pinged, so idle ones stay.
     pub alive_timeout: Millis,
     /// Silence after which a client is pinged, and the interval of PING messages to clients
-    /// before PeerJS 1.0, which need one in every 45 seconds.
-    pub ping_interval: Millis,
+    /// before PeerJS 1.0, which need one in every 45 seconds. A third of `alive_timeout` if unset,
+    /// but 20 seconds at most.
+    #[schemars(extend("examples" = ["20s"]))]
+    pub ping_interval: Option<Millis>,
     /// How long a client of the SkyWay fork may take to go on by XHR when its socket died.
     pub resume_grace: Millis,
     /// Tell LEAVE to the peers a departed peer talked to, this long after its last connection to
@@ -86,7 +92,7 @@ impl Default for Config {
             concurrent_limit: 50_000,
             expire_timeout: Millis::from_secs(5),
             alive_timeout: Millis::from_secs(60),
-            ping_interval: Millis::from_secs(20),
+            ping_interval: None,
             resume_grace: Millis::from_secs(10),
             leave_after: None,
             proxied: false,
@@ -273,14 +279,16 @@ pub enum LogFormat {
 impl Config {
     /// What the types cannot say.
     fn validate(&self) -> Result<(), String> {
-        if self.ping_interval >= self.alive_timeout {
+        if self.ping_interval() >= self.alive_timeout {
             return Err(format!(
                 "ping_interval ({}) must be shorter than alive_timeout ({}), or idle clients are cut \
                  before they are asked",
-                self.ping_interval, self.alive_timeout
+                self.ping_interval(),
+                self.alive_timeout
             ));
         }
-        for millis in [self.ping_interval, self.limits.handshake_timeout, self.limits.write_timeout]
+        for millis in
+            [self.ping_interval(), self.limits.handshake_timeout, self.limits.write_timeout]
         {
             if millis.0.is_zero() {
                 return Err(
@@ -301,6 +309,11 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    /// Silence after which a client is pinged.
+    pub fn ping_interval(&self) -> Millis {
+        self.ping_interval.unwrap_or(Millis((self.alive_timeout.0 / 3).min(LONGEST_PING_INTERVAL)))
     }
 
     /// `path` in the form that routes are made of: starts and ends with a slash.

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio_rustls::TlsAcceptor;
@@ -125,8 +125,7 @@ impl Connection {
         stream: TcpStream,
         acceptor: Option<TlsAcceptor>,
     ) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
-        // Signals are small and wait for nobody.
-        let _ = stream.set_nodelay(true);
+        set_options(&stream, self.edge.config.limits.write_timeout.0);
         let io = match acceptor {
             None => ClientIo::Plain(stream),
             Some(acceptor) => self.shake_hands(stream, acceptor).await?,
@@ -187,6 +186,17 @@ impl Connection {
             Err(_) => self.edge.metrics.refused_for("handshake_timeout"),
         }
         None
+    }
+}
+
+/// Signals are small and wait for nobody; and what a client does not acknowledge for too long ends
+/// its connection, whatever is on top of it.
+fn set_options(stream: &TcpStream, write_timeout: Duration) {
+    let result = stream
+        .set_nodelay(true)
+        .and_then(|()| SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout)));
+    if let Err(error) = result {
+        tracing::debug!(%error, "cannot set socket options");
     }
 }
 

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::{Problem, cors, pages};
@@ -40,6 +40,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
     router
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(body_limit))
+        .layer(middleware::from_fn_with_state(edge.clone(), deadline))
         .layer(middleware::from_fn_with_state(edge.clone(), client_address))
         .layer(middleware::from_fn_with_state(edge.clone(), cors::cors))
         .with_state(edge)
@@ -54,6 +55,18 @@ async fn not_found(State(edge): State<Arc<Edge>>, request: Request) -> Problem {
          WebSocket endpoint {base}peerjs and {base}<key>/id"
     );
     Problem::new(StatusCode::NOT_FOUND, "not_found", message)
+}
+
+/// A request that does not come to its end in time, say because its body is never sent, is given
+/// up. Streams are not meant: their answer begins at once.
+async fn deadline(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+    let limit = edge.config.limits.handshake_timeout.0;
+    if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
+        return response;
+    }
+    edge.metrics.refused_for("request_timeout");
+    let message = "the request was not complete in time".to_owned();
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message).into_response()
 }
 
 async fn client_address(

@@ -1,6 +1,7 @@
 //! The `PeerJS` transports: HTTP endpoints, `WebSocket` sessions, and the streaming XHR sessions
 //! of 0.3. Behaviour and sources: `docs/reference/peerjs-dialect.md`.
 
+mod parting;
 mod routes;
 mod socket;
 mod stream;

@@ -280,8 +280,8 @@ pub(crate) async fn web_socket(
     let origin = origin_of(request.headers());
     accept_web_socket(request.headers(), move |io, early| async move {
         let limit = edge.config.limits.sessions_per_address;
-        let _place = edge.sessions.enter(client.0, limit);
-        let admitted = match &_place {
+        let place = edge.sessions.enter(client.0, limit);
+        let admitted = match &place {
             Some(_) => admit_socket(&edge, &handshake, origin.as_deref()),
             None => Err(Refusal::AddressFull(client.0.to_string())),
         };
@@ -293,6 +293,7 @@ pub(crate) async fn web_socket(
         let reason = session.run().await;
         metrics.session_closed(Transport::WebSocket, reason);
         tracing::debug!(reason, "socket closed");
+        drop(place);
     })
 }
 

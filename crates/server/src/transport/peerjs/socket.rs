@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use peerway_broker::{HangupReason, RateLimit, SessionId};
+use peerway_broker::{RateLimit, SessionId};
 use peerway_protocol::peerjs::{self, ClientFrame};
 use peerway_protocol::{Event, PeerId, Refusal};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -17,11 +17,12 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message, Utf8Bytes};
 
+use super::parting::{Over, Parting};
 use crate::clock;
 use crate::edge::Edge;
 use crate::http::ClientIo;
 use crate::node::Stopped;
-use crate::outbox::{Ending, Outbox, Queued};
+use crate::outbox::{Outbox, Queued};
 use crate::transport::websocket::Codec;
 
 /// Bytes read from a socket at once, into a buffer that the sessions of a thread share.
@@ -75,18 +76,6 @@ enum Step {
     Over(Over),
 }
 
-/// How a session ends.
-enum Over {
-    /// The node ends it.
-    Ended(Ending),
-    Closed,
-    Lost,
-    Dead,
-    Stuck,
-    Refused(Refusal, CloseCode),
-    Protocol(String),
-}
-
 impl SocketSession {
     pub(super) fn new(
         edge: Arc<Edge>,
@@ -96,7 +85,7 @@ impl SocketSession {
         outbox: Arc<Outbox>,
     ) -> Self {
         let now = clock::now();
-        let next_ping = now + edge.config.ping_interval.0;
+        let next_ping = now + edge.config.ping_interval().0;
         Self {
             codec: Codec::new(edge.config.limits.frame_size.0),
             early,
@@ -138,39 +127,15 @@ impl SocketSession {
                 self.resumable && matches!(over, Over::Lost | Over::Dead | Over::Closed);
             Box::pin(self.edge.node.closed(self.identity.session, resumable)).await;
         }
-        let (last_words, reason) = self.last_words(over);
-        if let Some(close) = last_words {
-            Box::pin(self.hang_up(close)).await;
+        let Parting { refusal, close, reason } = over.parting();
+        if let Some(refusal) = refusal {
+            self.edge.metrics.refused(&refusal);
+            self.encode(&Event::Refused(refusal));
+        }
+        if let Some(close) = close {
+            Box::pin(self.hang_up(close.frame())).await;
         }
         reason
-    }
-
-    /// The close frame (`None` where the connection is of no more use), and the reason in the log.
-    fn last_words(&mut self, over: Over) -> (Option<Option<CloseFrame>>, &'static str) {
-        let metrics = &self.edge.metrics;
-        match over {
-            Over::Closed => (Some(None), "closed"),
-            Over::Lost => (None, "lost"),
-            Over::Dead => (None, "dead"),
-            Over::Stuck => {
-                metrics.refused_for("slow_reader");
-                (None, "slow reader")
-            }
-            Over::Ended(ending) => {
-                let (close, reason) = farewell(ending);
-                (Some(close), reason)
-            }
-            Over::Refused(refusal, code) => {
-                metrics.refused(&refusal);
-                let (name, text) = (refusal.name(), refusal.to_string());
-                self.encode(&Event::Refused(refusal));
-                (Some(Some(close_frame(code, &text))), name)
-            }
-            Over::Protocol(message) => {
-                metrics.refused_for("websocket_protocol");
-                (Some(Some(close_frame(CloseCode::Protocol, &message))), "websocket protocol error")
-            }
-        }
     }
 
     /// Writes what can be written, then reads, then looks at the clock.
@@ -291,7 +256,7 @@ impl SocketSession {
                 // PeerServer takes JSON in binary frames too.
                 Message::Binary(bytes) => match Utf8Bytes::try_from(bytes) {
                     Ok(text) => inbound.push_back(text),
-                    Err(_) => over = Some(not_utf8()),
+                    Err(_) => over = Some(Over::not_utf8()),
                 },
                 Message::Close(_) => over = Some(Over::Closed),
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => control_frames += 1,
@@ -309,7 +274,7 @@ impl SocketSession {
                 Refusal::FrameTooBig(self.edge.config.limits.frame_size.0),
                 CloseCode::Size,
             )),
-            Err(Error::Utf8(_)) => Some(not_utf8()),
+            Err(Error::Utf8(_)) => Some(Over::not_utf8()),
             Err(Error::ConnectionClosed | Error::AlreadyClosed) => Some(Over::Closed),
             Err(error) => Some(Over::Protocol(error.to_string())),
         });
@@ -379,11 +344,11 @@ impl SocketSession {
             return Some(Over::Stuck);
         }
         if now >= self.next_ping {
-            self.next_ping = now + config.ping_interval.0;
+            self.next_ping = now + config.ping_interval().0;
             if !self.modern {
                 self.codec.send(Message::text(peerjs::PING));
             }
-            if silent >= config.ping_interval.0 {
+            if silent >= config.ping_interval().0 {
                 self.codec.send(Message::Ping(tungstenite::Bytes::new()));
             }
         }
@@ -449,30 +414,4 @@ fn poll_read(
     let mut target = ReadBuf::new(buffer);
     ready!(Pin::new(io).poll_read(context, &mut target))?;
     Poll::Ready(Ok(target.filled().len()))
-}
-
-fn not_utf8() -> Over {
-    Over::Refused(Refusal::Malformed("not UTF-8 text".into()), CloseCode::Invalid)
-}
-
-/// The close frame and the reason in the log for what the server decided. Refused handshakes
-/// close without a code, as `PeerServer` does: the reason went before as a message.
-fn farewell(ending: Ending) -> (Option<CloseFrame>, &'static str) {
-    let (code, text) = match ending {
-        Ending::Hangup(HangupReason::Refused) => return (None, "refused"),
-        Ending::Hangup(HangupReason::Superseded) => {
-            (CloseCode::Normal, "another connection of this peer took over")
-        }
-        Ending::Hangup(HangupReason::Departed) => (CloseCode::Normal, "peer left"),
-        Ending::Hangup(HangupReason::TooManyMessages) => (CloseCode::Policy, "too many messages"),
-        Ending::Hangup(HangupReason::SlowReader) => (CloseCode::Policy, "slow reader"),
-        Ending::Shutdown => (CloseCode::Away, "server is shutting down"),
-    };
-    (Some(close_frame(code, text)), text)
-}
-
-fn close_frame(code: CloseCode, text: &str) -> CloseFrame {
-    // RFC 6455, section 5.5: a control frame has at most 125 bytes, two of them the code.
-    let end = text.floor_char_boundary(123);
-    CloseFrame { code, reason: Utf8Bytes::from(&text[..end]) }
 }

@@ -67,7 +67,7 @@ pub(super) struct StreamSession {
 
 /// How a stream ends.
 enum Over {
-    /// The client aborted it.
+    /// The client aborted it, or does not read.
     Gone,
     Ended(Ending),
 }
@@ -81,17 +81,19 @@ impl StreamSession {
                 "aborted"
             }
             Over::Ended(Ending::Hangup(HangupReason::Superseded)) => "superseded",
-            Over::Ended(Ending::Shutdown) => "server is shutting down",
-            Over::Ended(_) => "hung up",
+            Over::Ended(Ending::Shutdown) => "shutdown",
+            Over::Ended(_) => "hung_up",
         }
     }
 
     async fn write_lines(&self, first: String) -> Over {
         // The first write may hold OPEN, which deserves a push like any other message.
         let mut pushes = 1;
+        let write_timeout = self.edge.config.limits.write_timeout.0;
         let mut text = first;
         loop {
-            if self.lines.send(text.into()).await.is_err() {
+            let sent = tokio::time::timeout(write_timeout, self.lines.send(text.into()));
+            if !matches!(sent.await, Ok(Ok(()))) {
                 return Over::Gone;
             }
             let rested = Instant::from_std(clock::now() + SPACING);
@@ -99,7 +101,7 @@ impl StreamSession {
                 () = self.lines.closed() => return Over::Gone,
                 () = tokio::time::sleep_until(rested) => {}
             }
-            let ping_at = rested + self.edge.config.ping_interval.0;
+            let ping_at = rested + self.edge.config.ping_interval().0;
             tokio::select! {
                 biased;
                 () = self.lines.closed() => return Over::Gone,
@@ -126,7 +128,8 @@ impl StreamSession {
     /// Sends the pushing lines that are still owed before the stream ends.
     async fn push_out(&self, pushes: usize) {
         for _ in 0..pushes {
-            if self.lines.send(ping_line().into()).await.is_err() {
+            // Nobody is waiting for a client that takes its time here.
+            if self.lines.try_send(ping_line().into()).is_err() {
                 return;
             }
             tokio::time::sleep(SPACING).await;

@@ -1,0 +1,199 @@
+//! Nodes, their backplane, and clients that open, close, come back and talk at random.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use peerway_broker::{Broker, Channel, Command, Happening, SessionId, Settings};
+use peerway_protocol::{Address, Event, Json, Refusal};
+
+use super::backplane::{Answer, Ask, FakeBackplane};
+use super::model::{Fate, Model, Number, Seat};
+use super::{Millis, Random};
+use crate::support::any_instant;
+
+/// What one world is like.
+pub struct Shape {
+    pub nodes: usize,
+    pub max_delay: Millis,
+    pub settings: Settings,
+    /// Prints all that happens.
+    pub aloud: bool,
+}
+
+pub struct World {
+    pub(super) nodes: Vec<Node>,
+    backplane: FakeBackplane,
+    pub(super) model: Model,
+    pub(super) random: Random,
+    start: Instant,
+    pub(super) now: Millis,
+    pub(super) next_session: u64,
+    pub(super) next_number: Number,
+    aloud: bool,
+}
+
+pub(super) struct Node {
+    pub(super) broker: Broker,
+    /// How late its timer is, this time.
+    lag: Millis,
+}
+
+impl World {
+    pub fn new(seed: u64, shape: &Shape) -> Self {
+        let node = || Node { broker: Broker::new(shape.settings.clone()), lag: 0 };
+        Self {
+            nodes: std::iter::repeat_with(node).take(shape.nodes).collect(),
+            backplane: FakeBackplane::new(!seed, shape.max_delay),
+            model: Model::default(),
+            random: Random::new(seed),
+            start: any_instant(),
+            now: 0,
+            next_session: 0,
+            next_number: 0,
+            aloud: shape.aloud,
+        }
+    }
+
+    /// Lets time pass, and everything happen that is due.
+    pub fn pass(&mut self, duration: Millis) {
+        let until = self.now + duration;
+        while let Some(due) = self.next_due().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            for node in 0..self.nodes.len() {
+                if self.timer(node).is_some_and(|at| at <= self.now) {
+                    self.nodes[node].lag = self.random.below(20);
+                    let now = self.instant();
+                    self.nodes[node].broker.handle_timeout(now);
+                    self.drain(node, None);
+                }
+            }
+            while let Some((node, answer)) = self.backplane.next_answer(self.now) {
+                self.hear(node, answer);
+            }
+        }
+        self.now = until;
+    }
+
+    /// Everybody who is here knows it, nobody else does, and every message has had its fate.
+    /// Answers with the fates there were.
+    pub fn assert_quiescent(&self) -> BTreeSet<Fate> {
+        let mut seats: BTreeMap<&Address, Vec<&Seat>> = BTreeMap::new();
+        for (session, seat) in &self.model.seats {
+            assert!(seat.is_open(), "{session:?} never heard what became of its claim");
+            seats.entry(&seat.address).or_default().push(seat);
+        }
+        for (address, together) in &seats {
+            let holder = (together[0].node, together[0].proof);
+            assert_eq!(self.backplane.holder(address), Some(holder), "{address} is open there");
+            for channel in [Channel::Socket, Channel::Stream] {
+                let same = together.iter().filter(|seat| seat.channel == channel).count();
+                assert!(same <= 1, "{address} is open {same} times as {channel:?}");
+            }
+            assert!(together.iter().all(|seat| (seat.node, seat.proof) == holder), "{together:?}");
+        }
+        for address in self.backplane.held() {
+            assert!(seats.contains_key(address), "{address} is held for nobody");
+        }
+        self.model.assert_settled()
+    }
+
+    /// Nothing is left of anybody.
+    pub fn assert_empty(&mut self) {
+        self.model.assert_settled();
+        for (number, node) in self.nodes.iter().enumerate() {
+            assert!(node.broker.is_idle(), "node {number} remembers: {:?}", node.broker);
+        }
+        assert!(self.backplane.is_idle(), "the backplane remembers");
+        self.model.forget_messages();
+    }
+
+    fn hear(&mut self, node: usize, answer: Answer) {
+        self.log(|| format!("node {node} hears {answer:?}"));
+        let now = self.instant();
+        let broker = &mut self.nodes[node].broker;
+        let mut about = None;
+        match answer {
+            Answer::Claimed(session) => broker.handle_claimed(now, session),
+            Answer::Refused(session) => broker.handle_refused(session),
+            Answer::Arrived(envelope) => broker.handle_arrival(envelope),
+            Answer::Undeliverable(envelope) => {
+                about.clone_from(&envelope.signal.payload);
+                broker.handle_undeliverable(now, envelope);
+            }
+            Answer::Up(address) => broker.handle_up(&address),
+            Answer::Gone(address) => broker.handle_gone(&address),
+        }
+        self.drain(node, about.as_ref());
+    }
+
+    /// Does what a broker wants, as the contract in `broker/src/lib.rs` says. `about` is what the
+    /// input was about, for refusals to count.
+    pub(super) fn drain(&mut self, node: usize, about: Option<&Json>) {
+        while let Some(command) = self.nodes[node].broker.next_command() {
+            self.log(|| format!("node {node} wants {command:?}"));
+            let ask = match command {
+                Command::Tell(session, event) => {
+                    self.tell(node, session, event);
+                    continue;
+                }
+                Command::Handover { to, .. } => {
+                    self.model.handed_over(to);
+                    continue;
+                }
+                Command::Hangup(session, _) => {
+                    self.model.hung_up(session);
+                    continue;
+                }
+                Command::Report(Happening::Refused(
+                    Refusal::SenderMailFull(_) | Refusal::AppMailFull(_),
+                )) => {
+                    self.model.lost(about, Fate::Refused);
+                    continue;
+                }
+                Command::Report(_) => continue,
+                Command::Claim { session, address, proof } => {
+                    Ask::Claim { session, address, proof }
+                }
+                Command::Release(address) => Ask::Release(address),
+                Command::Forward(envelope) => Ask::Send(envelope),
+                Command::Return(envelope) => Ask::GiveBack(envelope),
+                Command::Watch(address) => Ask::Watch(address),
+                Command::Unwatch(address) => Ask::Unwatch(address),
+            };
+            self.backplane.ask(self.now, node, ask);
+        }
+    }
+
+    /// Puts an event into a client's outbox, which now and then has no room.
+    fn tell(&mut self, node: usize, session: SessionId, event: Event) {
+        if let Event::Signal { signal, .. } = &event
+            && self.random.percent(2)
+        {
+            self.model.lost(signal.payload.as_ref(), Fate::Overflowed);
+            let now = self.instant();
+            return self.nodes[node].broker.handle_overflow(now, session, event);
+        }
+        self.model.told(self.now, session, &event);
+    }
+
+    fn next_due(&self) -> Option<Millis> {
+        let timers = (0..self.nodes.len()).filter_map(|node| self.timer(node));
+        timers.chain(self.backplane.next_due()).min()
+    }
+
+    fn timer(&self, node: usize) -> Option<Millis> {
+        let Node { broker, lag } = &self.nodes[node];
+        let due = broker.poll_timeout()?.duration_since(self.start).as_millis();
+        Some(Millis::try_from(due).expect("a run is shorter than that") + lag)
+    }
+
+    pub(super) fn instant(&self) -> Instant {
+        self.start + Duration::from_millis(self.now)
+    }
+
+    pub(super) fn log(&self, line: impl Fn() -> String) {
+        if self.aloud {
+            println!("{:>8} {}", self.now, line());
+        }
+    }
+}
