@@ -18,9 +18,10 @@ pub enum ClientFrame {
     Heartbeat,
     /// `PONG`, the SkyWay fork's answer to `PING`.
     Pong,
-    /// A type that this server does not know. `PeerServer` drops these without a word, and so
-    /// must we: a newer client may send what an older server can live without.
-    Unknown,
+    /// A type that this server does not know, or a message to nobody. `PeerServer` drops these
+    /// without a word, and so must we: a newer client may send what an older server can live
+    /// without, and `peer.connect(undefined)` must not cost a page its whole peer, as ERROR would.
+    Ignored,
 }
 
 /// Why a frame is not one.
@@ -29,9 +30,6 @@ pub enum FrameError {
     /// Not a JSON object with a `type` and sane members.
     #[error("{0}")]
     NotAMessage(String),
-    /// A relayed type without a receiver.
-    #[error("{0} needs a 'dst'")]
-    NoReceiver(&'static str),
     /// A receiver that cannot be a peer id.
     #[error("'dst' {0}")]
     Receiver(InvalidId),
@@ -47,7 +45,7 @@ impl From<FrameError> for Refusal {
 struct RawFrame<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text_or_number")]
     dst: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "present")]
     payload: Option<&'a RawValue>,
@@ -56,6 +54,23 @@ struct RawFrame<'a> {
 /// `null` is a payload, unlike an absent member: both are passed on as they are.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// `peer.connect(42)` sends a number where the id of that peer is the text "42".
+fn text_or_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'de, str>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Receiver<'a> {
+        Text(#[serde(borrow)] Cow<'a, str>),
+        Number(i64),
+    }
+
+    Ok(Option::<Receiver<'de>>::deserialize(deserializer)?.map(|receiver| match receiver {
+        Receiver::Text(text) => text,
+        Receiver::Number(number) => number.to_string().into(),
+    }))
 }
 
 /// Reads one frame of a client, from a socket or the body of a POST.
@@ -70,13 +85,13 @@ pub fn decode(frame: &str) -> Result<ClientFrame, FrameError> {
         "CANDIDATE" => SignalKind::Candidate,
         "LEAVE" => SignalKind::Leave,
         "EXPIRE" => SignalKind::Expire,
-        _ => return Ok(ClientFrame::Unknown),
+        _ => return Ok(ClientFrame::Ignored),
     };
     let to = match raw.dst.as_deref() {
         Some(dst) if !dst.is_empty() => PeerId::new(dst).map_err(FrameError::Receiver)?,
         // 0.2.x leaves its server with a LEAVE to nobody.
         _ if kind == SignalKind::Leave => return Ok(ClientFrame::Request(Request::Depart)),
-        _ => return Err(FrameError::NoReceiver(wire_type(kind))),
+        _ => return Ok(ClientFrame::Ignored),
     };
     let payload = raw.payload.map(|value| Json::trusted(value.get()));
     Ok(ClientFrame::Request(Request::Send { to, signal: Signal { kind, payload } }))

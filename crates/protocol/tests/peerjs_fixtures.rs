@@ -70,7 +70,7 @@ fn every_captured_frame_means_what_its_fixture_says() {
             match frame.decoded.as_str() {
                 "heartbeat" => assert_eq!(decoded, Ok(ClientFrame::Heartbeat), "{what}"),
                 "pong" => assert_eq!(decoded, Ok(ClientFrame::Pong), "{what}"),
-                "unknown" => assert_eq!(decoded, Ok(ClientFrame::Unknown), "{what}"),
+                "ignored" => assert_eq!(decoded, Ok(ClientFrame::Ignored), "{what}"),
                 "depart" => {
                     assert_eq!(decoded, Ok(ClientFrame::Request(Request::Depart)), "{what}");
                 }

@@ -7,7 +7,8 @@
 //!   hears `Gone`.
 //! - `send` reaches the holder as `Arrived`, in order per pair; or comes back as `Undeliverable`.
 //! - `watch` answers with one `Up` when somebody holds the address, also if somebody already does.
-//! - A claimant hears `Claimed` before anything that arrives for the address.
+//! - A claimant hears `Claimed` before anything that arrives for the address, and `Claimed` and
+//!   `Gone` of one address in the order in which they happened.
 
 mod memory;
 

@@ -150,7 +150,7 @@ async fn message(
     let (address, proof) = caller(&edge, &key, &id, &token, &headers)?;
     let request = match peerjs::decode(&body) {
         Ok(ClientFrame::Request(request)) => request,
-        Ok(ClientFrame::Heartbeat | ClientFrame::Pong | ClientFrame::Unknown) => {
+        Ok(ClientFrame::Heartbeat | ClientFrame::Pong | ClientFrame::Ignored) => {
             return Ok("OK".into_response());
         }
         Err(error) => {

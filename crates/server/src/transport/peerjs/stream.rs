@@ -101,26 +101,37 @@ impl StreamSession {
                 () = self.lines.closed() => return Over::Gone,
                 () = tokio::time::sleep_until(rested) => {}
             }
-            let ping_at = rested + self.edge.config.ping_interval().0;
+            text = match self.next_line(&mut pushes).await {
+                Ok(line) => line,
+                Err(over) => return over,
+            };
+        }
+    }
+
+    /// Waits for what comes next: an event, a push that is owed, or the time for a PING.
+    async fn next_line(&self, pushes: &mut usize) -> Result<String, Over> {
+        let ping_at = Instant::from_std(clock::now() + self.edge.config.ping_interval().0);
+        loop {
             tokio::select! {
                 biased;
-                () = self.lines.closed() => return Over::Gone,
+                () = self.lines.closed() => return Err(Over::Gone),
                 next = self.outbox.next() => match next {
+                    // Nothing to write, and an empty line would stop the client for good.
+                    Ok(Event::Resumed) => {}
                     Ok(event) => {
-                        // `Resumed` is nothing to write, and an empty line would stop the client.
-                        text = self.line(&event);
-                        pushes = (pushes + 1).min(MAX_PUSHES);
+                        *pushes = (*pushes + 1).min(MAX_PUSHES);
+                        return Ok(self.line(&event));
                     }
                     Err(ending) => {
-                        self.push_out(pushes).await;
-                        return Over::Ended(ending);
+                        self.push_out(*pushes).await;
+                        return Err(Over::Ended(ending));
                     }
                 },
-                () = std::future::ready(()), if pushes > 0 => {
-                    text = ping_line();
-                    pushes -= 1;
+                () = std::future::ready(()), if *pushes > 0 => {
+                    *pushes -= 1;
+                    return Ok(ping_line());
                 }
-                () = tokio::time::sleep_until(ping_at) => text = ping_line(),
+                () = tokio::time::sleep_until(ping_at) => return Ok(ping_line()),
             }
         }
     }
