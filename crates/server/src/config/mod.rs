@@ -279,6 +279,16 @@ pub enum LogFormat {
 impl Config {
     /// What the types cannot say.
     fn validate(&self) -> Result<(), String> {
+        for (name, value) in [
+            ("alive_timeout", self.alive_timeout),
+            ("ping_interval", self.ping_interval()),
+            ("limits.handshake_timeout", self.limits.handshake_timeout),
+            ("limits.write_timeout", self.limits.write_timeout),
+        ] {
+            if value.0.is_zero() {
+                return Err(format!("{name} must not be 0"));
+            }
+        }
         if self.ping_interval() >= self.alive_timeout {
             return Err(format!(
                 "ping_interval ({}) must be shorter than alive_timeout ({}), or idle clients are cut \
@@ -286,15 +296,6 @@ impl Config {
                 self.ping_interval(),
                 self.alive_timeout
             ));
-        }
-        for millis in
-            [self.ping_interval(), self.limits.handshake_timeout, self.limits.write_timeout]
-        {
-            if millis.0.is_zero() {
-                return Err(
-                    "ping_interval, handshake_timeout and write_timeout must not be 0".into()
-                );
-            }
         }
         if self.limits.frame_size.0 < 1024 {
             return Err(format!(
