@@ -8,7 +8,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 /// What tungstenite allocates per connection for reading. Frames pass through it in pieces of
 /// this size, from a buffer that all sessions of a thread share.
-const READ_PIECE: usize = 512;
+const READ_PIECE: usize = 256;
 
 /// See the module documentation.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use super::socket::{Identity, SocketSession};
 use super::stream::{LineBody, StreamSession, padding};
 use crate::auth::App;
 use crate::clock;
-use crate::edge::Edge;
+use crate::edge::{Edge, Place};
 use crate::http::{ClientAddress, ClientIo, EXPRESS_JSON, Problem, accept_web_socket, origin_of};
 use crate::metrics::Transport;
 use crate::node::{NodeHandle, Post, Stopped};
@@ -277,34 +277,42 @@ pub(crate) async fn web_socket(
         return Err(Problem::plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"));
     }
     let handshake = Handshake::from_query(query.as_deref().unwrap_or_default());
-    let origin = origin_of(request.headers());
+    // Boxed: what is needed once is not kept in the future of the session.
+    let knock = Box::new(Knock {
+        client,
+        admitted: admit_socket(&edge, &handshake, origin_of(request.headers()).as_deref()),
+        versioned: handshake.version.is_some(),
+    });
     accept_web_socket(request.headers(), move |io, early| async move {
-        let limit = edge.config.limits.sessions_per_address;
-        let place = edge.sessions.enter(client.0, limit);
-        let admitted = match &place {
-            Some(_) => admit_socket(&edge, &handshake, origin.as_deref()),
-            None => Err(Refusal::AddressFull(client.0.to_string())),
-        };
-        let versioned = handshake.version.is_some();
-        drop((handshake, origin));
         let metrics = edge.metrics.clone();
-        let mut session = Box::pin(begin(edge, admitted, versioned, io, early)).await;
+        let (mut session, _place) = Box::pin(begin(edge, knock, io, early)).await;
         metrics.session_opened(Transport::WebSocket);
         let reason = session.run().await;
         metrics.session_closed(Transport::WebSocket, reason);
         tracing::debug!(reason, "socket closed");
-        drop(place);
     })
+}
+
+/// A handshake as far as it can be judged before it is answered.
+struct Knock {
+    client: ClientAddress,
+    admitted: Result<(Address, Proof), Refusal>,
+    versioned: bool,
 }
 
 /// A session whose peer is being opened, or that only tells why it is not.
 async fn begin(
     edge: Arc<Edge>,
-    admitted: Result<(Address, Proof), Refusal>,
-    versioned: bool,
+    knock: Box<Knock>,
     io: ClientIo,
     early: Vec<u8>,
-) -> SocketSession {
+) -> (SocketSession, Option<Place>) {
+    let Knock { client, admitted, versioned } = *knock;
+    let place = edge.sessions.enter(client.0, edge.config.limits.sessions_per_address);
+    let admitted = match &place {
+        Some(_) => admitted,
+        None => Err(Refusal::AddressFull(client.0.to_string())),
+    };
     let outbox = edge.outboxes.open();
     let session = edge.node.next_session();
     let me = match admitted {
@@ -324,7 +332,8 @@ async fn begin(
             PeerId::from_random([0; 16])
         }
     };
-    SocketSession::new(edge, Identity { session, me, versioned }, io, early, outbox)
+    let identity = Identity { session, me, versioned };
+    (SocketSession::new(edge, identity, io, early, outbox), place)
 }
 
 fn admit_socket(
