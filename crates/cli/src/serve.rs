@@ -151,6 +151,8 @@ pub(crate) fn run(args: ServeArgs) -> Result<()> {
 
 async fn serve(config: Config) -> Result<()> {
     let (path, tls) = (config.base_path(), config.tls.is_some());
+    // Before anybody can know that the server runs, and want it to stop.
+    let signals = Signals::listen()?;
     let server = Server::bind(config).await?;
     let address = server.local_addr();
     let scheme = if tls { "https" } else { "http" };
@@ -161,7 +163,7 @@ async fn serve(config: Config) -> Result<()> {
         "peerway is listening; open {scheme}://localhost:{}{path} in a browser",
         address.port()
     );
-    let signals = tokio::spawn(Signals::listen()?.handle(server.control()));
+    let signals = tokio::spawn(signals.handle(server.control()));
     server.run().await;
     signals.abort();
     tracing::info!("peerway has stopped");
