@@ -54,6 +54,8 @@ pub enum HangupReason {
     TooManyMessages,
     /// The client did not read what was sent to it.
     SlowReader,
+    /// The client did not show that it is alive while another one wanted its id.
+    Dead,
 }
 
 /// What happened, for metrics, logs and the console. The only source of each.

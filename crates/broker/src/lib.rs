@@ -6,6 +6,7 @@
 //! [`Broker::handle_timeout`] once [`Broker::poll_timeout`] has passed. Sockets, cluster and
 //! clock live around it, in the `server` crate.
 
+mod challenge;
 mod command;
 mod departed;
 mod limits;
@@ -23,6 +24,7 @@ pub use limits::{AppPolicy, MailLimit, RateLimit, Settings};
 pub use registry::{Channel, Open, Proof, SessionId};
 pub use relay::PostRefused;
 
+use challenge::Challenges;
 use departed::DepartedPeers;
 use mailbox::Mailbox;
 use registry::{Claims, Peer, Session};
@@ -36,6 +38,7 @@ pub struct Broker {
     /// Addresses in use per app: those of peers and those being claimed.
     app_sizes: HashMap<AppKey, usize>,
     claims: HashMap<Address, Claims>,
+    challenges: Challenges,
     departed: DepartedPeers,
     mailbox: Mailbox,
     commands: VecDeque<Command>,
@@ -49,6 +52,7 @@ impl Broker {
             peers: HashMap::new(),
             app_sizes: HashMap::new(),
             claims: HashMap::new(),
+            challenges: Challenges::default(),
             departed: DepartedPeers::new(settings.remembered_departures),
             mailbox: Mailbox::new(settings.mail_per_sender, settings.mail_per_app),
             commands: VecDeque::new(),
@@ -63,7 +67,9 @@ impl Broker {
 
     /// When [`Broker::handle_timeout`] wants to be called, if ever.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.mailbox.next_due(), self.departed.next_due()].into_iter().flatten().min()
+        let timers =
+            [self.mailbox.next_due(), self.departed.next_due(), self.challenges.next_due()];
+        timers.into_iter().flatten().min()
     }
 
     /// Whether nothing at all is remembered: nobody is here, nothing waits, no limit is charged.
@@ -72,14 +78,16 @@ impl Broker {
             && self.peers.is_empty()
             && self.app_sizes.is_empty()
             && self.claims.is_empty()
+            && self.challenges.is_empty()
             && self.departed.is_empty()
             && self.mailbox.is_empty()
             && self.commands.is_empty()
     }
 
-    /// Time has passed: expires mail and forgets those who left.
+    /// Time has passed: expires mail, gives up holders that do not answer, forgets those who left.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.expire_mail(now);
+        self.settle_challenges(now);
         self.settle_departures(now);
     }
 

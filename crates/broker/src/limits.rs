@@ -33,6 +33,9 @@ pub struct Settings {
     pub other_apps: AppPolicy,
     /// How long mail waits for an absent peer; zero expires it at once.
     pub expire_after: Duration,
+    /// How long the holder of an id may take to show that it is alive when somebody else wants the
+    /// id; zero refuses the newcomer at once.
+    pub probe_timeout: Duration,
     /// How long a peer whose client can fall back to another transport is remembered.
     pub resume_grace: Duration,
     /// Requests per second from one session, in the long run.

@@ -42,13 +42,15 @@ pub struct Open {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) address: Address,
-    channel: Channel,
+    pub(crate) channel: Channel,
     state: State,
     pub(crate) rate: RateLimit,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
+    /// Somebody else has the address and has been asked to show that it is alive.
+    Challenging,
     /// The backplane has been asked for the address.
     Claiming(Proof),
     /// The client went away while the claim was under way.
@@ -99,25 +101,26 @@ impl Broker {
     /// A session has authenticated and wants to be a peer. It hears `Opened`, `Resumed` or
     /// `Refused`.
     pub fn handle_open(&mut self, now: Instant, open: Open) {
-        let Open { session, address, proof, channel } = open;
-        let mut entry =
-            Session { address, channel, state: State::Attached, rate: RateLimit::new(now) };
-        if let Some(peer) = self.peers.get(&entry.address) {
-            if !peer.accepts(proof) {
-                return self.refuse(session, Refusal::IdTaken);
+        if let Some(peer) = self.peers.get(&open.address) {
+            if !peer.accepts(open.proof) {
+                return self.challenge(now, peer.primary, open);
             }
-            let address = entry.address.clone();
-            self.sessions.insert(session, entry);
-            return self.attach(session, channel, &address);
+            self.add_session(now, &open, State::Attached);
+            return self.attach(open.session, open.channel, &open.address);
         }
-        if !self.claims.contains_key(&entry.address) && !self.grow(&entry.address.app) {
-            return self.refuse(session, Refusal::AppFull);
+        if !self.claims.contains_key(&open.address) && !self.grow(&open.address.app) {
+            return self.refuse(open.session, Refusal::AppFull);
         }
-        self.claims.entry(entry.address.clone()).or_default().outstanding += 1;
-        let address = entry.address.clone();
-        entry.state = State::Claiming(proof);
-        self.sessions.insert(session, entry);
+        self.claims.entry(open.address.clone()).or_default().outstanding += 1;
+        self.add_session(now, &open, State::Claiming(open.proof));
+        let Open { session, address, proof, .. } = open;
         self.commands.push_back(Command::Claim { session, address, proof });
+    }
+
+    pub(crate) fn add_session(&mut self, now: Instant, open: &Open, state: State) {
+        let (address, channel) = (open.address.clone(), open.channel);
+        let session = Session { address, channel, state, rate: RateLimit::new(now) };
+        self.sessions.insert(open.session, session);
     }
 
     /// The backplane granted the claim of a session.
@@ -125,7 +128,8 @@ impl Broker {
         let Some(entry) = self.sessions.get_mut(&session) else { return };
         let (address, channel) = (entry.address.clone(), entry.channel);
         match std::mem::replace(&mut entry.state, State::Attached) {
-            State::Attached => {}
+            // Neither has a claim under way.
+            state @ (State::Attached | State::Challenging) => entry.state = state,
             State::Abandoned => {
                 self.sessions.remove(&session);
             }
@@ -151,12 +155,14 @@ impl Broker {
     /// back on another transport without starting anew.
     pub fn handle_closed(&mut self, now: Instant, session: SessionId, resumable: bool) {
         let Some(entry) = self.sessions.get_mut(&session) else { return };
-        if !entry.is_attached() {
-            entry.state = State::Abandoned;
-            return;
+        match entry.state {
+            State::Attached => {
+                let address = entry.address.clone();
+                self.detach(now, session, &address, resumable);
+            }
+            State::Challenging => self.forget_challenger(session),
+            State::Claiming(_) | State::Abandoned => entry.state = State::Abandoned,
         }
-        let address = entry.address.clone();
-        self.detach(now, session, &address, resumable);
     }
 
     /// Another node's session has taken this address over by showing the same proof.
@@ -169,6 +175,7 @@ impl Broker {
             self.hang_up(session, HangupReason::Superseded);
         }
         self.report(Happening::PeerClosed(address.app.clone()));
+        self.refuse_challenger(address);
     }
 
     /// A session's outbox is full: its client does not read. `lost` is what did not fit.
@@ -193,7 +200,7 @@ impl Broker {
     }
 
     /// Tells a refusal to a session that never became a peer, and ends it.
-    fn refuse(&mut self, session: SessionId, refusal: Refusal) {
+    pub(crate) fn refuse(&mut self, session: SessionId, refusal: Refusal) {
         self.report(Happening::Refused(refusal.clone()));
         self.tell(session, Event::Refused(refusal));
         self.commands.push_back(Command::Hangup(session, HangupReason::Refused));
@@ -234,6 +241,7 @@ impl Broker {
     /// A second session of a peer that is here. OPEN is told once per life of the client's
     /// connection, on whichever transport came first (`docs/reference/peerjs-dialect.md` A5, B1).
     fn attach(&mut self, session: SessionId, channel: Channel, address: &Address) {
+        self.refuse_challenger(address);
         let Some(peer) = self.peers.get_mut(address) else { return };
         let old = peer.primary;
         let old_channel = self.sessions.get(&old).map_or(Channel::Socket, |entry| entry.channel);
@@ -291,6 +299,7 @@ impl Broker {
         if let Some((address, evicted)) = self.departed.remember(address.clone(), departed) {
             self.announce_departure(&address, evicted);
         }
+        self.admit_challenger(now, address);
     }
 
     /// Ends every session of a session's peer, so that none takes over from another.

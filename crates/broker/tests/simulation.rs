@@ -79,6 +79,7 @@ fn settings(leaving: bool) -> Settings {
         mail_per_app: MailLimit { messages: 10, bytes: 10_000 },
         contacts_per_peer: 3,
         remembered_departures: 3,
+        probe_timeout: Duration::from_millis(700),
         resume_grace: Duration::from_millis(1500),
         ..support::settings()
     }

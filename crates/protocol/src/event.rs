@@ -11,6 +11,9 @@ pub enum Event {
     Opened,
     /// The session goes on for a peer whose client has been told `Opened` before.
     Resumed,
+    /// Somebody else wants this peer's id: show that you are alive. A matter of the transport; no
+    /// client sees it.
+    Probe,
     /// Another peer says something.
     Signal {
         /// Who says it.

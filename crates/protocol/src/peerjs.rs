@@ -116,7 +116,7 @@ pub const PING: &str = r#"{"type":"PING"}"#;
 pub fn encode(event: &Event, me: &PeerId, out: &mut String) {
     match event {
         Event::Opened => out.push_str(r#"{"type":"OPEN"}"#),
-        Event::Resumed => {}
+        Event::Resumed | Event::Probe => {}
         Event::Signal { from, signal } => {
             let payload = signal.payload.as_ref().map(Json::as_str);
             relayed(wire_type(signal.kind), from, me, payload, out);

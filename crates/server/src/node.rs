@@ -23,6 +23,7 @@ const BATCH: usize = 128;
 enum Input {
     Open { open: Open, outbox: Arc<Outbox> },
     Request { session: SessionId, request: Request, received: Instant },
+    Alive { session: SessionId },
     Closed { session: SessionId, resumable: bool },
     Post { post: Post, reply: oneshot::Sender<Result<(), PostRefused>> },
     List { app: AppKey, reply: oneshot::Sender<Vec<PeerId>> },
@@ -74,6 +75,11 @@ impl NodeHandle {
         received: Instant,
     ) -> Result<(), Stopped> {
         self.send(Input::Request { session, request, received }).await
+    }
+
+    /// A session that was probed has heard from its client.
+    pub async fn alive(&self, session: SessionId) -> Result<(), Stopped> {
+        self.send(Input::Alive { session }).await
     }
 
     /// A session's transport is gone.
@@ -182,6 +188,7 @@ impl<B: Backplane> Node<B> {
                 self.received = Some(received);
                 self.broker.handle_request(self.now, session, request);
             }
+            Input::Alive { session } => self.broker.handle_alive(session),
             Input::Closed { session, resumable } => {
                 self.broker.handle_closed(self.now, session, resumable);
                 self.drain();

@@ -147,6 +147,7 @@ fn settings(config: &Config, apps: &Apps) -> Settings {
             leave_after: config.leave_after.map(|after| after.0),
         },
         expire_after: config.expire_timeout.0,
+        probe_timeout: config.probe_timeout.0,
         resume_grace: config.resume_grace.0,
         messages_per_second: limits.messages_per_second,
         message_burst: limits.message_burst,

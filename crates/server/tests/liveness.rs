@@ -55,6 +55,29 @@ async fn a_socket_without_a_sign_of_life_ends_and_frees_its_id() {
 }
 
 #[tokio::test]
+async fn a_dead_socket_makes_way_when_its_user_comes_back_with_a_fresh_page() {
+    let server = TestServer::with(|config| config.probe_timeout = millis(300)).await;
+    // Open, but nobody reads it and so nobody answers the probe.
+    let _dead = server.peer("ann").await;
+    let mut fresh = server.socket("/peerjs?key=peerjs&id=ann&token=other").await;
+    assert_eq!(fresh.text().await, r#"{"type":"OPEN"}"#);
+    fresh.assert_heard_all("ann").await;
+    server.until_metric(r#"peerway_closes_total{reason="dead"}"#, 1).await;
+}
+
+#[tokio::test]
+async fn a_live_socket_keeps_its_id_by_answering_the_probe() {
+    let server = TestServer::with(|config| config.probe_timeout = millis(60_000)).await;
+    let mut ann = server.peer("ann").await;
+    let mut thief = server.socket("/peerjs?key=peerjs&id=ann&token=other").await;
+    read_until(&mut ann, 1, Message::is_ping).await;
+    // The answer goes out with the next frame.
+    ann.assert_heard_all("ann").await;
+    assert_eq!(thief.text().await, r#"{"type":"ID-TAKEN","payload":{"msg":"ID is taken"}}"#);
+    ann.assert_heard_all("ann").await;
+}
+
+#[tokio::test]
 async fn a_client_that_sent_heartbeat_hears_no_json_ping() {
     let server = TestServer::with(|config| config.ping_interval = Some(millis(50))).await;
     let mut ann = server.peer("ann").await;

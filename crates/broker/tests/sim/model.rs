@@ -92,6 +92,7 @@ impl Model {
                 assert!(!seat.is_open(), "{session:?} is opened twice");
                 seat.opened = Some(now);
             }
+            Event::Probe => assert!(seat.is_open(), "{session:?} is probed before it is open"),
             Event::Refused(_) => {}
             Event::Expired { peer } => {
                 assert!(seat.is_open(), "{session:?} is told EXPIRE before it is open");

@@ -29,6 +29,8 @@ pub struct World {
     pub(super) now: Millis,
     pub(super) next_session: u64,
     pub(super) next_number: Number,
+    /// Clients that will answer a probe when time passes.
+    answering: Vec<(usize, SessionId)>,
     aloud: bool,
 }
 
@@ -50,12 +52,17 @@ impl World {
             now: 0,
             next_session: 0,
             next_number: 0,
+            answering: Vec::new(),
             aloud: shape.aloud,
         }
     }
 
     /// Lets time pass, and everything happen that is due.
     pub fn pass(&mut self, duration: Millis) {
+        for (node, session) in std::mem::take(&mut self.answering) {
+            self.nodes[node].broker.handle_alive(session);
+            self.drain(node, None);
+        }
         let until = self.now + duration;
         while let Some(due) = self.next_due().filter(|due| *due <= until) {
             self.now = self.now.max(due);
@@ -172,6 +179,10 @@ impl World {
             self.model.lost(signal.payload.as_ref(), Fate::Overflowed);
             let now = self.instant();
             return self.nodes[node].broker.handle_overflow(now, session, event);
+        }
+        // The others are dead and do not know it.
+        if event == Event::Probe && self.random.percent(60) {
+            self.answering.push((node, session));
         }
         self.model.told(self.now, session, &event);
     }

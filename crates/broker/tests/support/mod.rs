@@ -28,6 +28,7 @@ pub fn settings() -> Settings {
         apps: BTreeMap::new(),
         other_apps: AppPolicy { concurrent_limit: 10, leave_after: None },
         expire_after: Duration::from_secs(5),
+        probe_timeout: Duration::ZERO,
         resume_grace: Duration::from_secs(3),
         messages_per_second: 10,
         message_burst: 100,
@@ -114,6 +115,11 @@ impl Stage {
 
     pub fn refused(&mut self, session: u64) -> Vec<Command> {
         self.broker.handle_refused(SessionId(session));
+        self.drain()
+    }
+
+    pub fn alive(&mut self, session: u64) -> Vec<Command> {
+        self.broker.handle_alive(SessionId(session));
         self.drain()
     }
 

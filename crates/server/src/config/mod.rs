@@ -51,6 +51,10 @@ pub struct Config {
     /// but 20 seconds at most.
     #[schemars(extend("examples" = ["20s"]))]
     pub ping_interval: Option<Millis>,
+    /// When an id is wanted that is open under another token, its holder is pinged; if it is
+    /// silent for this long it counts as dead and the newcomer gets the id. 0 refuses every
+    /// newcomer at once.
+    pub probe_timeout: Millis,
     /// How long a client of the SkyWay fork may take to go on by XHR when its socket died.
     pub resume_grace: Millis,
     /// Tell LEAVE to the peers a departed peer talked to, this long after its last connection to
@@ -93,6 +97,7 @@ impl Default for Config {
             expire_timeout: Millis::from_secs(5),
             alive_timeout: Millis::from_secs(60),
             ping_interval: None,
+            probe_timeout: Millis::from_secs(2),
             resume_grace: Millis::from_secs(10),
             leave_after: None,
             proxied: false,

@@ -7,7 +7,7 @@ use peerway_server::{Control, Server};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::{Request, Socket, panics, within};
+use super::{Request, Socket, millis, panics, within};
 
 /// See the module documentation.
 pub(crate) struct TestServer {
@@ -26,6 +26,8 @@ impl TestServer {
     pub(crate) async fn with(edit: impl FnOnce(&mut Config)) -> Self {
         panics::watch();
         let mut config = Config { host: "127.0.0.1".into(), port: 0, ..Config::default() };
+        // Clients here answer pings only while they are read.
+        config.probe_timeout = millis(0);
         edit(&mut config);
         let server = Server::bind(config).await.expect("the server starts");
         let (address, control) = (server.local_addr(), server.control());

@@ -81,6 +81,9 @@ fn farewell(ending: Ending) -> Parting {
         Ending::Hangup(HangupReason::Superseded) => {
             (CloseCode::Normal, "another connection of this peer took over", "superseded")
         }
+        Ending::Hangup(HangupReason::Dead) => {
+            return Parting { refusal: None, close: None, reason: "dead" };
+        }
         Ending::Hangup(HangupReason::Departed) => (CloseCode::Normal, "peer left", "departed"),
         Ending::Hangup(HangupReason::TooManyMessages) => {
             (CloseCode::Policy, "too many messages", "message_rate")

@@ -44,6 +44,7 @@ pub(super) struct Identity {
     pub(super) versioned: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the client")]
 pub(super) struct SocketSession {
     edge: Arc<Edge>,
     identity: Identity,
@@ -61,6 +62,8 @@ pub(super) struct SocketSession {
     modern: bool,
     /// PONG was seen: the SkyWay fork, which falls back to XHR.
     resumable: bool,
+    /// The broker wants to know whether the client is alive.
+    probed: bool,
     rate: RateLimit,
     last_frame: Instant,
     next_ping: Instant,
@@ -99,6 +102,7 @@ impl SocketSession {
             over: None,
             attached: false,
             resumable: false,
+            probed: false,
             rate: RateLimit::new(now),
             last_frame: now,
             next_ping,
@@ -172,6 +176,10 @@ impl SocketSession {
                 self.edge.metrics.relayed(now.duration_since(received));
             }
             self.attached = true;
+            if queued.event == Event::Probe {
+                self.probed = true;
+                self.codec.send(Message::Ping(tungstenite::Bytes::new()));
+            }
             self.encode(&queued.event);
         }
     }
@@ -285,7 +293,7 @@ impl SocketSession {
                 self.over = Some(over);
                 Some(Step::Frames)
             }
-            None => (!self.inbound.is_empty()).then_some(Step::Frames),
+            None => (!self.inbound.is_empty() || (alive && self.probed)).then_some(Step::Frames),
         }
     }
 
@@ -300,6 +308,12 @@ impl SocketSession {
     }
 
     async fn handle_frames(&mut self) -> Option<Over> {
+        if std::mem::take(&mut self.probed)
+            && let Err(Stopped) = self.edge.node.alive(self.identity.session).await
+        {
+            // The outbox has the farewell.
+            return None;
+        }
         for frame in std::mem::take(&mut self.inbound) {
             let request = match peerjs::decode(&frame) {
                 Ok(ClientFrame::Request(request)) => request,

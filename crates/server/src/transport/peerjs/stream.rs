@@ -117,7 +117,7 @@ impl StreamSession {
                 () = self.lines.closed() => return Err(Over::Gone),
                 next = self.outbox.next() => match next {
                     // Nothing to write, and an empty line would stop the client for good.
-                    Ok(Event::Resumed) => {}
+                    Ok(Event::Resumed | Event::Probe) => {}
                     Ok(event) => {
                         *pushes = (*pushes + 1).min(MAX_PUSHES);
                         return Ok(self.line(&event));
