@@ -297,6 +297,26 @@ mod tests {
         assert!(app.authenticate(&alice, &token.replace("1000.", "9999."), 999).is_err());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_but_the_signed_one_is_a_token(text in ".{0,80}", expiry: u64, now: u64) {
+            let app = shop(|app| app.require_signed_id = true);
+            let alice = PeerId::new("alice").unwrap();
+            proptest::prop_assert!(app.authenticate(&alice, &text, now).is_err());
+            let forged = format!("{expiry}.{text}");
+            proptest::prop_assert!(app.authenticate(&alice, &forged, now).is_err());
+            let token = sign_token(SECRET, &app.key, &alice, expiry);
+            let valid = app.authenticate(&alice, &token, now).is_ok();
+            proptest::prop_assert_eq!(valid, now < expiry);
+        }
+
+        #[test]
+        fn no_origin_and_no_rule_is_too_strange_to_be_judged(rule in ".{0,40}", origin in ".{0,40}") {
+            let app = shop(|app| app.origins = vec![rule]);
+            let _ = app.admits_origin(Some(&origin));
+        }
+    }
+
     #[test]
     fn without_signing_each_token_is_its_own_proof() {
         let app = shop(|_| {});

@@ -1,4 +1,4 @@
-//! Apps side by side: namespaces, origins, discovery, limits (`docs/reference/peerjs-dialect.md` B.1, E.8).
+//! Apps side by side: namespaces, origins, discovery, limits (`docs/reference/peerjs-dialect.md` B1).
 
 use peerway_server::config::AppConfig;
 

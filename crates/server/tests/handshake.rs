@@ -1,4 +1,4 @@
-//! How a socket is let in or turned away (`docs/reference/peerjs-dialect.md` B, B.1).
+//! How a socket is let in or turned away (`docs/reference/peerjs-dialect.md` B, B1).
 
 use tokio_tungstenite::tungstenite::{Error, Message};
 

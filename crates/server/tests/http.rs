@@ -1,4 +1,4 @@
-//! The pages: information, ids, lists, CORS (`docs/reference/peerjs-dialect.md` A.1 to A.3, A.6).
+//! The pages: information, ids, lists, CORS (`docs/reference/peerjs-dialect.md` A, A6).
 
 use crate::support::{Request, TestServer};
 

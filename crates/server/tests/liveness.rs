@@ -1,4 +1,4 @@
-//! Who counts as alive (`docs/reference/peerjs-dialect.md` B.4, E.3).
+//! Who counts as alive (`docs/reference/peerjs-dialect.md` B4).
 
 use tokio_tungstenite::tungstenite::Message;
 

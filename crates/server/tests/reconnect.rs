@@ -1,4 +1,4 @@
-//! A client that comes back (`docs/reference/peerjs-dialect.md` B.1, "Same token again").
+//! A client that comes back (`docs/reference/peerjs-dialect.md` B1).
 
 use crate::support::{Socket, TestServer};
 

@@ -1,4 +1,4 @@
-//! What is passed from peer to peer, what waits, what expires (`docs/reference/peerjs-dialect.md` B.2, B.3).
+//! What is passed from peer to peer, what waits, what expires (`docs/reference/peerjs-dialect.md` B2, B3).
 
 use crate::support::{TestServer, millis};
 

@@ -1,4 +1,4 @@
-//! The SkyWay fork of PeerJS 0.3 (`docs/reference/peerjs-dialect.md` A.2, A.4, A.5 and B.2).
+//! The SkyWay fork of PeerJS 0.3 (`docs/reference/peerjs-dialect.md` A, A5 and B2).
 
 use tokio_tungstenite::tungstenite::Message;
 
