@@ -56,20 +56,21 @@ check() {
 
 # rust_tests COMMAND...: counts what the test runner of Rust reports.
 rust_tests() {
-  echo "== Rust tests"
-  "$@" 2>&1 | tee "$log"
-  local status=${PIPESTATUS[0]} before=$failed
-  add "$(sum 's/^test result:.* ([0-9]+) passed.*/\1/p')" "$(sum 's/^test result:.* ([0-9]+) failed.*/\1/p')"
-  ((status == 0 || failed > before)) || failure "Rust tests did not run"
+  counted "Rust tests" 's/^test result:.* ([0-9]+) passed.*/\1/p' 's/^test result:.* ([0-9]+) failed.*/\1/p' "$@"
 }
 
 # browser_tests COMMAND...: counts what the test runner of Node reports.
 browser_tests() {
-  echo "== browser tests"
-  "$@" 2>&1 | tee "$log"
+  counted "browser tests" 's/^(#|ℹ) pass ([0-9]+)$/\2/p' 's/^(#|ℹ) fail ([0-9]+)$/\2/p' "$@"
+}
+
+# counted NAME PASSED FAILED COMMAND...: adds the numbers that two sed scripts find in the output.
+counted() {
+  echo "== $1"
+  "${@:4}" 2>&1 | tee "$log"
   local status=${PIPESTATUS[0]} before=$failed
-  add "$(sum 's/^(#|ℹ) pass ([0-9]+)$/\2/p')" "$(sum 's/^(#|ℹ) fail ([0-9]+)$/\2/p')"
-  ((status == 0 || failed > before)) || failure "browser tests did not run"
+  add "$(sum "$2")" "$(sum "$3")"
+  ((status == 0 || failed > before)) || failure "$1 did not run"
 }
 
 sum() { sed -nE "$1" "$log" | awk '{ total += $1 } END { print total + 0 }'; }

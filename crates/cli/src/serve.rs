@@ -10,11 +10,6 @@ use peerway_server::{Control, Server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-// Many small allocations of many threads, kept for long: half the memory of glibc's allocator
-// per idle client (bench/README.md).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// TOML file with settings; flags win over the environment, the environment over the file

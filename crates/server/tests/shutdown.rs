@@ -1,5 +1,8 @@
 //! How the server says goodbye.
 
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::support::{TestServer, stream_of, until_message, within};
@@ -44,11 +47,17 @@ async fn messages_already_taken_are_delivered_before_the_goodbye() {
     assert_eq!(ben.close_code().await, Some(1001));
 }
 
+/// Browsers open sockets on suspicion, and such a one used to delay the end by five seconds.
 #[tokio::test]
-async fn a_server_with_nobody_in_it_ends_at_once() {
+async fn connections_that_have_asked_for_nothing_do_not_delay_the_end() {
     let server = TestServer::start().await;
-    // An idle keep-alive connection does not hold it up.
-    let _idle = server.connect().await;
+    let silent = TcpStream::connect(server.address).await.unwrap();
+    let mut halfway = TcpStream::connect(server.address).await.unwrap();
+    halfway.write_all(b"GET / HTTP/1.1\r\nHos").await.unwrap();
+    // Accepted after the two, answered: so they have been accepted.
+    assert_eq!(server.get("/healthz").await.body, "ok\n");
     server.control.stop();
-    server.ended().await;
+    let ended = tokio::time::timeout(Duration::from_secs(4), server.ended());
+    ended.await.expect("nobody is waited for");
+    drop((silent, halfway));
 }

@@ -128,7 +128,10 @@ impl Connection {
         set_options(&stream, self.edge.config.limits.write_timeout.0);
         let io = match acceptor {
             None => ClientIo::Plain(stream),
-            Some(acceptor) => self.shake_hands(stream, acceptor).await?,
+            Some(acceptor) => tokio::select! {
+                io = self.shake_hands(stream, acceptor) => io?,
+                () = self.stop.cancelled() => return None,
+            },
         };
         let Self { address, router, edge, handshake, stop } = self;
         let handshake = Mutex::new(Some(handshake));
@@ -156,6 +159,10 @@ impl Connection {
         let result = tokio::select! {
             result = poll_fn(|context| http.poll_without_shutdown(context)) => result,
             () = stop.cancelled() => {
+                // Whoever has not asked for anything yet is owed no answer.
+                if handshake.lock().is_ok_and(|handshake| handshake.is_some()) {
+                    return None;
+                }
                 Pin::new(&mut http).graceful_shutdown();
                 poll_fn(|context| http.poll_without_shutdown(context)).await
             }
