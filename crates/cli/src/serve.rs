@@ -1,7 +1,7 @@
 //! `peerway serve`. Flags of PeerServer keep their names, so that a start line of it works here.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{ArgAction, Args};
@@ -73,6 +73,9 @@ pub(crate) struct ServeArgs {
     /// Serve any key, each with its own peers
     #[arg(long = "accept_any_key", alias = "accept-any-key")]
     accept_any_key: bool,
+    /// Serve no STUN and TURN
+    #[arg(long = "no-turn", alias = "no_turn")]
+    no_turn: bool,
     /// What to log: error, warn, info, debug, trace [default: info]
     #[arg(long = "log_level", alias = "log-level", value_name = "LEVEL")]
     log_level: Option<String>,
@@ -83,13 +86,7 @@ pub(crate) struct ServeArgs {
 
 impl ServeArgs {
     fn configure(self) -> Result<Config> {
-        let mut layers = Layers::default();
-        if let Some(file) = &self.config {
-            layers.file(file)?;
-        }
-        layers.environment(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))?;
+        let mut layers = layers(self.config.as_deref())?;
         let path = |path: PathBuf| path.to_string_lossy().into_owned();
         let texts = [
             ("host", self.host),
@@ -121,6 +118,7 @@ impl ServeArgs {
             ("allow_discovery", self.allow_discovery),
             ("proxied", self.proxied),
             ("accept_any_key", self.accept_any_key.then_some(true)),
+            ("turn.enabled", self.no_turn.then_some(false)),
         ];
         for (name, on) in switches {
             if let Some(on) = on {
@@ -132,6 +130,20 @@ impl ServeArgs {
         }
         Ok(layers.finish()?)
     }
+}
+
+/// What the file and the environment say.
+pub(crate) fn layers(file: Option<&Path>) -> Result<Layers> {
+    let mut layers = Layers::default();
+    if let Some(file) = file {
+        layers.file(file)?;
+    }
+    layers.environment(
+        std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }),
+    )?;
+    Ok(layers)
 }
 
 pub(crate) fn run(args: ServeArgs) -> Result<()> {
@@ -170,11 +182,13 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-/// SIGTERM and SIGINT stop the server, the second one at once; SIGHUP reads the certificates.
+/// SIGTERM and SIGINT stop the server, the second one at once; SIGHUP reads the certificates;
+/// SIGUSR1 drains TURN, as it does in coturn.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    drain: Signal,
 }
 
 impl Signals {
@@ -184,6 +198,7 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             hangup: listen(SignalKind::hangup())?,
+            drain: listen(SignalKind::user_defined1())?,
         })
     }
 
@@ -197,6 +212,14 @@ impl Signals {
                     match control.reload_certificates() {
                         Ok(()) => tracing::info!("certificates read again"),
                         Err(error) => tracing::error!(error, "the old certificates stay in use"),
+                    }
+                    continue;
+                }
+                _ = self.drain.recv() => {
+                    if control.drain_turn() {
+                        tracing::info!("draining TURN: new clients are sent to turn.alternate_servers");
+                    } else {
+                        tracing::warn!("there is nothing to drain: turn.enabled is false");
                     }
                     continue;
                 }
@@ -214,6 +237,10 @@ impl Signals {
 fn start_logging(config: &LogConfig) -> Result<()> {
     let filter = EnvFilter::try_new(&config.level)
         .with_context(|| format!("log level '{}' is not one", config.level))?;
+    // It warns about every malformed datagram; whoever sends such must not fill the log.
+    let quiet = "stun_types=off".parse().context("the directive is well-formed")?;
+    let filter =
+        if config.level.contains("stun_types") { filter } else { filter.add_directive(quiet) };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let subscriber = subscriber.with_ansi(std::io::stderr().is_terminal());
     match config.format {

@@ -123,6 +123,11 @@ impl Apps {
         self.known.iter().map(|(key, app)| (key.clone(), policy(app))).collect()
     }
 
+    /// The keys that are listed.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.known.keys().map(AppKey::as_str)
+    }
+
     /// The first listed key, for the snippet on the status page.
     pub fn example_key(&self) -> &str {
         self.known.keys().next().map_or("peerjs", AppKey::as_str)
@@ -172,6 +177,11 @@ impl App {
         verify_token(secret, &self.key, id, token, now).map_err(Refusal::TokenRefused)?;
         // Every valid token of an id proves the same: its user.
         Ok(proof_of(&format!("signed\n{}\n{id}", self.key)))
+    }
+
+    /// Whether only those who show a signed token may have an id.
+    pub fn wants_signed_ids(&self) -> bool {
+        self.require_signed_id
     }
 
     /// The address of one of its peers.

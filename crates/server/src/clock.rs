@@ -20,3 +20,8 @@ pub fn random<const N: usize>() -> [u8; N] {
     aws_lc_rs::rand::fill(&mut bytes).expect("the operating system's randomness is available");
     bytes
 }
+
+/// Both clocks, for TURN.
+pub(crate) fn both() -> peerway_turn::Now {
+    peerway_turn::Now { instant: now(), unix: unix_now() }
+}

@@ -1,10 +1,11 @@
 //! What every transport needs: the configuration, the apps, the way to the node, the counters.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use peerway_turn::household;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Apps;
@@ -12,6 +13,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::node::NodeHandle;
 use crate::outbox::Outboxes;
+use crate::turn::Ice;
 
 /// See the module documentation.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Edge {
     pub(crate) handshakes: Crowd,
     pub(crate) tasks: TaskTracker,
     pub(crate) started: Instant,
+    /// Unless TURN is off.
+    pub(crate) ice: Option<Ice>,
 }
 
 /// Counts what each network address has open.
@@ -61,17 +65,6 @@ impl Drop for Place {
         *count -= 1;
         if *count == 0 {
             counts.remove(&self.address);
-        }
-    }
-}
-
-/// What counts as one address: an IPv4 address, or the /64 that an IPv6 customer has at least.
-fn household(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let prefix = u128::from(address) & !u128::from(u64::MAX);
-            Ipv6Addr::from(prefix).into()
         }
     }
 }

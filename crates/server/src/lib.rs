@@ -12,5 +12,6 @@ mod node;
 mod outbox;
 mod server;
 mod transport;
+pub mod turn;
 
 pub use server::{Control, Server, StartError, check};

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use peerway_broker::{AppPolicy, Broker, MailLimit, Settings};
+use peerway_turn::Report;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +22,7 @@ use crate::http::{self, Certificates};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::outbox::Outboxes;
+use crate::turn::{Turn, TurnControl};
 
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -37,6 +40,22 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// An address cannot be listened on for TURN.
+    #[error(
+        "cannot listen for TURN on {address} ({transport}): {source}; is another TURN server \
+         running? turn.{} says where to listen, --no-turn goes without", transport.to_lowercase()
+    )]
+    Turn {
+        /// UDP, TCP or TLS.
+        transport: String,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// TURN cannot start for another reason.
+    #[error("cannot start TURN: {0}")]
+    TurnIo(std::io::Error),
     /// Settings that do not work.
     #[error("{0}")]
     Config(String),
@@ -49,6 +68,7 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     certificates: Option<Arc<Certificates>>,
+    turn: Option<Turn>,
     node: JoinHandle<()>,
     stop: CancellationToken,
 }
@@ -58,6 +78,7 @@ pub struct Server {
 pub struct Control {
     stop: CancellationToken,
     certificates: Option<Arc<Certificates>>,
+    turn: Option<TurnControl>,
 }
 
 impl Control {
@@ -68,7 +89,19 @@ impl Control {
 
     /// Reads the certificate files again. On an error the certificate in use stays.
     pub fn reload_certificates(&self) -> Result<(), String> {
-        self.certificates.as_ref().map_or(Ok(()), |certificates| certificates.reload())
+        self.certificates.as_ref().map_or(Ok(()), |certificates| certificates.reload())?;
+        self.turn.as_ref().map_or(Ok(()), TurnControl::reload_certificates)
+    }
+
+    /// Sends new TURN clients to `turn.alternate_servers` from now on; those that have an
+    /// allocation stay. `false` if TURN is off.
+    pub fn drain_turn(&self) -> bool {
+        self.turn.as_ref().inspect(|turn| turn.drain()).is_some()
+    }
+
+    /// What happens in the TURN server from now on, unless it is off.
+    pub fn turn_reports(&self) -> Option<broadcast::Receiver<Report>> {
+        self.turn.as_ref().map(TurnControl::reports)
     }
 }
 
@@ -84,12 +117,15 @@ impl Server {
         let local_addr = listener.local_addr().map_err(told)?;
 
         let metrics = Arc::new(Metrics::new());
+        let keys = apps.keys().map(ToOwned::to_owned).collect();
+        let turn = Turn::bind(&config, keys, local_addr, metrics.clone())?;
         let broker = Broker::new(settings(&config, &apps));
         let (node, handle) = Node::new(broker, MemoryHub::default().join(), metrics.clone());
         let limits = &config.limits;
         let outboxes = Outboxes::new(limits.outbox_size.0, limits.outbox_total.0);
         let edge = Arc::new(Edge {
             outboxes,
+            ice: turn.as_ref().map(|turn| turn.ice(&config)),
             config,
             apps,
             node: handle,
@@ -101,7 +137,7 @@ impl Server {
         });
         let node = tokio::spawn(node.run());
         let stop = CancellationToken::new();
-        Ok(Self { edge, listener, local_addr, certificates, node, stop })
+        Ok(Self { edge, listener, local_addr, certificates, turn, node, stop })
     }
 
     /// Where it listens; tells the port if the configured one was 0.
@@ -109,15 +145,27 @@ impl Server {
         self.local_addr
     }
 
+    /// Where it listens for STUN and TURN.
+    pub fn turn_addresses(&self) -> &[(peerway_turn::Transport, SocketAddr)] {
+        self.turn.as_ref().map_or(&[], Turn::addresses)
+    }
+
     /// The way to the server while it runs.
     pub fn control(&self) -> Control {
-        Control { stop: self.stop.clone(), certificates: self.certificates.clone() }
+        Control {
+            stop: self.stop.clone(),
+            certificates: self.certificates.clone(),
+            turn: self.turn.as_ref().map(Turn::control),
+        }
     }
 
     /// Serves until stopped: then accepts nobody, tells every client, and waits for them.
     pub async fn run(self) {
         let router = http::router(self.edge.clone());
-        let Self { edge, listener, certificates, node, stop, .. } = self;
+        let Self { edge, listener, certificates, turn, node, stop, .. } = self;
+        if let Some(turn) = turn {
+            turn.start(&edge.tasks, &stop);
+        }
         http::accept_loop(listener, certificates, router, edge.clone(), stop).await;
         edge.node.shut_down().await;
         edge.tasks.close();
@@ -135,7 +183,7 @@ impl Server {
 pub fn check(config: &Config) -> Result<(), String> {
     Apps::new(config)?;
     config.tls.as_ref().map(Certificates::load).transpose()?;
-    Ok(())
+    crate::turn::check(config)
 }
 
 fn settings(config: &Config, apps: &Apps) -> Settings {

@@ -33,7 +33,7 @@ pub use policy::{PeerPolicy, PeerRefusal};
 pub use quota::Limits;
 pub use report::{CloseReason, Counts, Flow, Owner, Refusal, Report, Traffic};
 pub use server::{
-    Command, ConnectError, ConnectionId, OpenError, Opened, Port, Protocol, Server, ToClient,
+    Bind, Command, ConnectError, ConnectionId, OpenError, Opened, Port, Protocol, Server, ToClient,
     ToPeer,
 };
 pub use shared::{Settings, Shared};

@@ -64,15 +64,19 @@ impl PeerPolicy {
         }
     }
 
-    /// Whether any port of an address may be reached.
-    pub(crate) fn judge_address(&self, address: IpAddr) -> Result<Ports, PeerRefusal> {
+    /// Whether any port of an address may be reached by a client that reached us on `server`.
+    pub(crate) fn judge_address(
+        &self,
+        server: IpAddr,
+        address: IpAddr,
+    ) -> Result<Ports, PeerRefusal> {
         let address = address.to_canonical();
         if contains(&self.deny, address) {
             return Err(PeerRefusal::Denied);
         }
         let own = self.own.contains(&address) || self.relays.contains(&address);
         let ports = if own { Ports::Some } else { Ports::Any };
-        if contains(&self.allow, address) || self.relays.contains(&address) {
+        if contains(&self.allow, address) || self.is_relay(server, address) {
             return Ok(ports);
         }
         if own {
@@ -81,13 +85,20 @@ impl PeerPolicy {
         if is_special(address) { Err(PeerRefusal::Special) } else { Ok(Ports::Any) }
     }
 
-    /// Whether datagrams may go to a peer.
-    pub fn judge(&self, peer: SocketAddr) -> Result<(), PeerRefusal> {
+    /// Whether the server relays from an address for clients like this one. Services that listen
+    /// on loopback trust it, so only a client that is on the machine itself finds relays there.
+    fn is_relay(&self, server: IpAddr, address: IpAddr) -> bool {
+        let local = server.to_canonical().is_loopback();
+        self.relays.contains(&address) && (local || !address.is_loopback())
+    }
+
+    /// Whether datagrams of a client that reached us on `server` may go to a peer.
+    pub fn judge(&self, server: IpAddr, peer: SocketAddr) -> Result<(), PeerRefusal> {
         let address = peer.ip().to_canonical();
         if peer.port() == 0 {
             return Err(PeerRefusal::Invalid);
         }
-        if self.judge_address(address)? == Ports::Any {
+        if self.judge_address(server, address)? == Ports::Any {
             return Ok(());
         }
         let listens = |listener: &SocketAddr| {
@@ -105,8 +116,8 @@ impl PeerPolicy {
 
     /// Whether a TCP connection (RFC 6062) may be made to a peer. Stricter towards the server
     /// itself: relayed TCP addresses between relay clients are rare, local services are not.
-    pub fn judge_stream(&self, peer: SocketAddr) -> Result<(), PeerRefusal> {
-        self.judge(peer)?;
+    pub fn judge_stream(&self, server: IpAddr, peer: SocketAddr) -> Result<(), PeerRefusal> {
+        self.judge(server, peer)?;
         let address = peer.ip().to_canonical();
         let own = self.own.contains(&address) || self.relays.contains(&address);
         if own && !contains(&self.allow, address) {
@@ -194,7 +205,7 @@ mod tests {
     use super::*;
 
     fn judge(policy: &PeerPolicy, peer: &str) -> Result<(), PeerRefusal> {
-        policy.judge(peer.parse().unwrap())
+        policy.judge("5.6.7.8".parse().unwrap(), peer.parse().unwrap())
     }
 
     fn policy() -> PeerPolicy {
@@ -291,7 +302,19 @@ mod tests {
         assert_eq!(judge(&policy, "5.6.7.8:22"), Err(PeerRefusal::Own));
         assert_eq!(judge(&policy, "5.6.7.8:50000"), Err(PeerRefusal::Own));
         assert_eq!(judge(&policy, "5.6.7.9:49152"), Err(PeerRefusal::Own));
-        assert_eq!(policy.judge_stream("5.6.7.8:49152".parse().unwrap()), Err(PeerRefusal::Own));
+        assert_eq!(
+            policy.judge_stream(own, "5.6.7.8:49152".parse().unwrap()),
+            Err(PeerRefusal::Own)
+        );
+    }
+
+    #[test]
+    fn relays_on_loopback_are_for_clients_on_the_machine() {
+        let policy = PeerPolicy { relays: vec!["127.0.0.1".parse().unwrap()], ..policy() };
+        let peer = "127.0.0.1:50000".parse().unwrap();
+        assert_eq!(policy.judge("127.0.0.1".parse().unwrap(), peer), Ok(()));
+        let remote = policy.judge("5.6.7.8".parse().unwrap(), peer);
+        assert_eq!(remote, Err(PeerRefusal::Own));
     }
 
     #[test]
@@ -308,6 +331,6 @@ mod tests {
         assert_eq!(judge(&policy, "127.0.0.1:3478"), Err(PeerRefusal::Own));
         assert_eq!(judge(&policy, "127.0.0.1:9000"), Err(PeerRefusal::Own));
         assert_eq!(judge(&policy, "127.0.0.2:3478"), Ok(()), "not an address of ours");
-        assert_eq!(policy.judge_stream("127.0.0.1:80".parse().unwrap()), Ok(()));
+        assert_eq!(policy.judge_stream(own, "127.0.0.1:80".parse().unwrap()), Ok(()));
     }
 }

@@ -9,7 +9,7 @@ use slab::Slab;
 use stun_types::message::{IntegrityKey, Message, MessageClass};
 
 use crate::address::{Family, FiveTuple, Now, Transport};
-use crate::allocation::{Client, ClientId, Connection, Relay, RelayId};
+use crate::allocation::{Client, ClientId, Connection, Relay, RelayId, User};
 use crate::answer::{Answer, Request, code_of};
 use crate::payload::{Envelope, Kind, LONGEST_PAYLOAD, classify};
 use crate::policy::Ports;
@@ -91,10 +91,12 @@ pub struct Bind {
     pub connection: ConnectionId,
     /// Whose it must be.
     pub user: Arc<str>,
+    /// The user's app, or `other`.
+    pub app: Arc<str>,
     from: FiveTuple,
     request: Request,
     key: IntegrityKey,
-    app: usize,
+    app_index: usize,
 }
 
 /// A TCP connection between the server and a peer (RFC 6062 section 6.2.1).
@@ -197,7 +199,9 @@ impl Server {
                     return None;
                 };
                 let policy = &self.shared.settings.policy;
-                if peer.port() == 0 || (ports == Ports::Some && policy.judge(peer).is_err()) {
+                if peer.port() == 0
+                    || (ports == Ports::Some && policy.judge(from.server.ip(), peer).is_err())
+                {
                     self.drop_payload(id, Refusal::ForbiddenPeer);
                     return None;
                 }
@@ -350,13 +354,14 @@ impl Server {
         requests::allocate::opened(self, id, opened, now)
     }
 
-    /// The connection that [`Command::Connect`] asked for is there, or not.
+    /// The connection that [`Command::Connect`] asked for is there, or not. Its id, and the user
+    /// that may bind it.
     pub fn handle_connected(
         &mut self,
         id: ClientId,
         peer: SocketAddr,
         result: Result<(), ConnectError>,
-    ) -> Option<ConnectionId> {
+    ) -> Option<(ConnectionId, Arc<str>)> {
         requests::stream::connected(self, id, peer, result)
     }
 
@@ -366,7 +371,7 @@ impl Server {
         relay: RelayId,
         peer: SocketAddr,
         now: Now,
-    ) -> Option<ConnectionId> {
+    ) -> Option<(ConnectionId, Arc<str>)> {
         requests::stream::incoming(self, relay, peer, now)
     }
 
@@ -503,17 +508,18 @@ impl Server {
 
 impl Bind {
     pub(crate) fn new(
+        shared: &Shared,
         connection: ConnectionId,
-        user: Arc<str>,
+        user: User,
         from: FiveTuple,
         request: Request,
-        key: IntegrityKey,
-        app: usize,
     ) -> Self {
-        Self { connection, user, from, request, key, app }
+        let app = shared.apps[user.app].clone();
+        let User { name, key, app: app_index, .. } = user;
+        Self { connection, user: name, app, from, request, key, app_index }
     }
 
     pub(crate) fn into_parts(self) -> (FiveTuple, Request, IntegrityKey, usize) {
-        (self.from, self.request, self.key, self.app)
+        (self.from, self.request, self.key, self.app_index)
     }
 }

@@ -1,8 +1,10 @@
 //! The configuration: one struct, read from a TOML file, then `PEERWAY_*` environment variables,
 //! then flags.
 
+mod addresses;
 mod layers;
 mod reference;
+mod turn;
 mod units;
 
 use std::path::PathBuf;
@@ -11,8 +13,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use addresses::{ExternalAddress, ListenAddress, Net, PortRange};
 pub use layers::{ConfigError, Layers};
 pub use reference::{example_toml, reference_markdown};
+pub use turn::TurnConfig;
 pub use units::{Bytes, Millis};
 
 /// Clients of the SkyWay fork give up 45 s after the last PING.
@@ -76,6 +80,8 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// What a single client may do.
     pub limits: LimitsConfig,
+    /// STUN and TURN.
+    pub turn: TurnConfig,
     /// Prometheus metrics at `/metrics`.
     pub metrics: MetricsConfig,
     /// What is written to standard error.
@@ -106,6 +112,7 @@ impl Default for Config {
             status_page: true,
             tls: None,
             limits: LimitsConfig::default(),
+            turn: TurnConfig::default(),
             metrics: MetricsConfig::default(),
             log: LogConfig::default(),
             app: Vec::new(),
@@ -314,7 +321,7 @@ impl Config {
                 self.path
             ));
         }
-        Ok(())
+        self.turn.validate()
     }
 
     /// Silence after which a client is pinged.

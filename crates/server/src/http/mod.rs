@@ -1,6 +1,8 @@
 //! HTTP around the transports: connections, TLS, CORS, errors, the server's own pages.
 
+mod admission;
 mod cors;
+mod ice;
 mod io;
 mod listener;
 mod pages;
@@ -9,6 +11,7 @@ mod router;
 mod tls;
 mod upgrade;
 
+pub(crate) use admission::admit;
 pub(crate) use io::ClientIo;
 pub(crate) use listener::{accept_loop, bind};
 pub(crate) use problem::Problem;

@@ -10,7 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::{Problem, cors, pages};
+use super::{Problem, cors, ice, pages};
 use crate::edge::Edge;
 use crate::transport::peerjs;
 
@@ -29,6 +29,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
     let mut router = Router::new()
         .route("/healthz", get(pages::health))
         .route("/metrics", get(pages::metrics))
+        .route("/v1/ice", get(ice::ice))
         .route(&base, get(pages::root))
         .route(&format!("{base}status.json"), get(pages::status));
     router = match base.trim_end_matches('/') {

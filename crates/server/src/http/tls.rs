@@ -14,19 +14,29 @@ use crate::config::TlsConfig;
 #[derive(Debug)]
 pub(crate) struct Certificates {
     files: TlsConfig,
+    protocols: &'static [&'static [u8]],
     current: RwLock<Arc<ServerConfig>>,
 }
 
 impl Certificates {
     /// Reads the files.
     pub(crate) fn load(files: &TlsConfig) -> Result<Self, String> {
-        let current = RwLock::new(read(files)?);
-        Ok(Self { files: files.clone(), current })
+        Self::load_for(files, &[b"http/1.1"])
+    }
+
+    /// Reads the files for a TURN listener (RFC 7443).
+    pub(crate) fn load_for_turn(files: &TlsConfig) -> Result<Self, String> {
+        Self::load_for(files, &[b"stun.turn", b"stun.nat-discovery"])
+    }
+
+    fn load_for(files: &TlsConfig, protocols: &'static [&[u8]]) -> Result<Self, String> {
+        let current = RwLock::new(read(files, protocols)?);
+        Ok(Self { files: files.clone(), protocols, current })
     }
 
     /// Reads the files again; on an error the certificate in use stays.
     pub(crate) fn reload(&self) -> Result<(), String> {
-        let fresh = read(&self.files)?;
+        let fresh = read(&self.files, self.protocols)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
@@ -37,7 +47,7 @@ impl Certificates {
     }
 }
 
-fn read(files: &TlsConfig) -> Result<Arc<ServerConfig>, String> {
+fn read(files: &TlsConfig, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, String> {
     let told = |path: &Path, what: &str, error: &dyn std::fmt::Display| {
         format!("cannot read {what} from {}: {error}", path.display())
     };
@@ -56,6 +66,6 @@ fn read(files: &TlsConfig) -> Result<Arc<ServerConfig>, String> {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(|error| format!("certificate and key do not make a pair: {error}"))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }

@@ -11,6 +11,7 @@
 //! A peer that connects by itself is told to the client by `ConnectionAttempt` with the id.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use stun_types::attribute::ErrorCode;
 use stun_types::message::TransactionId;
@@ -31,7 +32,7 @@ pub(super) fn connect(server: &mut Server, asked: &Authenticated<'_>) -> Result<
         return Err(Refusal::BadRequest.into());
     }
     let peer = peer(server, id, asked)?;
-    if server.shared.settings.policy.judge_stream(peer).is_err() {
+    if server.shared.settings.policy.judge_stream(asked.from.server.ip(), peer).is_err() {
         return Err(Refusal::ForbiddenPeer.into());
     }
     let client = &mut server.clients[id.0];
@@ -55,7 +56,7 @@ pub(crate) fn connected(
     id: ClientId,
     peer: SocketAddr,
     result: Result<(), ConnectError>,
-) -> Option<ConnectionId> {
+) -> Option<(ConnectionId, Arc<str>)> {
     let client = server.clients.get_mut(id.0)?;
     let Some(Connection::Pending(request)) = client.connections.remove(&peer) else { return None };
     let (to, app) = (client.address, client.user.app);
@@ -65,7 +66,7 @@ pub(crate) fn connected(
         client.connections.insert(peer, Connection::Open(connection));
         let bytes = Answer::success(request).connection(connection.0).finish(Some(&key));
         server.commands.push_back(Command::Reply { to, bytes });
-        return Some(connection);
+        return Some((connection, client.user.name.clone()));
     }
     let code = ErrorCode::CONNECTION_TIMEOUT_OR_FAILURE;
     let bytes = Answer::error(request, code).finish(Some(&key));
@@ -82,7 +83,7 @@ pub(crate) fn incoming(
     relay: RelayId,
     peer: SocketAddr,
     now: Now,
-) -> Option<ConnectionId> {
+) -> Option<(ConnectionId, Arc<str>)> {
     let id = server.relays.get(relay.0)?.client;
     let client = &mut server.clients[id.0];
     let app = client.user.app;
@@ -102,7 +103,7 @@ pub(crate) fn incoming(
         .peer(peer)
         .finish(None);
     server.commands.push_back(Command::Reply { to: client.address, bytes });
-    Some(connection)
+    Some((connection, client.user.name.clone()))
 }
 
 pub(super) fn bind(server: &mut Server, asked: Authenticated<'_>) -> Result<(), Refused> {
@@ -112,7 +113,7 @@ pub(super) fn bind(server: &mut Server, asked: Authenticated<'_>) -> Result<(), 
     }
     let connection = ConnectionId(attribute.id());
     let Authenticated { from, request, user, .. } = asked;
-    let bind = Bind::new(connection, user.name, from, request, user.key, user.app);
+    let bind = Bind::new(&server.shared, connection, user, from, request);
     server.commands.push_back(Command::Bind(bind));
     Ok(())
 }

@@ -19,7 +19,9 @@ use super::stream::{LineBody, StreamSession, padding};
 use crate::auth::App;
 use crate::clock;
 use crate::edge::{Edge, Place};
-use crate::http::{ClientAddress, ClientIo, EXPRESS_JSON, Problem, accept_web_socket, origin_of};
+use crate::http::{
+    ClientAddress, ClientIo, EXPRESS_JSON, Problem, accept_web_socket, admit, origin_of,
+};
 use crate::metrics::Transport;
 use crate::node::{NodeHandle, Post, Stopped};
 use crate::outbox::{Ending, Outbox};
@@ -39,19 +41,6 @@ pub(crate) fn router() -> Router<Arc<Edge>> {
         .route("/{key}/{id}/{token}/{kind}", post(message))
 }
 
-/// The app of a key in a URL, if the caller's page may use it.
-fn admit(edge: &Edge, key: &str, headers: &HeaderMap) -> Result<Arc<App>, Problem> {
-    let refuse = |refusal: Refusal, status| {
-        edge.metrics.refused(&refusal);
-        Problem::new(status, refusal.name(), refusal.to_string())
-    };
-    let app =
-        edge.apps.find(key).ok_or_else(|| refuse(Refusal::UnknownKey, StatusCode::UNAUTHORIZED))?;
-    app.admits_origin(origin_of(headers).as_deref())
-        .map_err(|refusal| refuse(refusal, StatusCode::FORBIDDEN))?;
-    Ok(app)
-}
-
 /// `GET {path}{key}/id`: a fresh id as bare text. The SkyWay fork asks with `id=`, even when its
 /// user gave an id, and takes whatever comes back as its own.
 async fn new_id(
@@ -60,7 +49,7 @@ async fn new_id(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    admit(&edge, &key, &headers)?;
+    let app = admit(&edge, &key, &headers)?;
     let fresh = || PeerId::from_random(clock::random());
     match peerjs::wanted_id(query.as_deref().unwrap_or_default()) {
         None => Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], fresh().to_string())
@@ -71,9 +60,11 @@ async fn new_id(
                 let refusal = Refusal::InvalidId(error);
                 Problem::new(StatusCode::BAD_REQUEST, refusal.name(), refusal.to_string())
             })?;
-            // The TURN credential of this answer comes with the TURN server.
-            let answer = peerjs::IdAnswer { id: id.to_string(), credential: None };
-            Ok(Json(answer).into_response())
+            // Where ids must be signed, this question shows nothing that would earn a credential.
+            let ice = edge.ice.as_ref().filter(|_| !app.wants_signed_ids());
+            let credential = ice.and_then(|ice| ice.peer_password(app.key.as_str(), id.as_str()));
+            let answer = peerjs::IdAnswer { id: id.to_string(), credential };
+            Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
         }
     }
 }

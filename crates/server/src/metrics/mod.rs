@@ -1,5 +1,7 @@
 //! Counters for Prometheus, fed by what the broker and the transports report.
 
+mod turn;
+
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -30,6 +32,8 @@ struct TypeLabels {
     outcome: &'static str,
 }
 
+pub use turn::TurnMetrics;
+
 /// The kinds of transport a session can have, as metrics name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -58,6 +62,8 @@ struct Signals {
 
 /// All metrics of the server.
 pub struct Metrics {
+    /// Of the TURN server.
+    pub turn: TurnMetrics,
     registry: Registry,
     sessions: Family<TransportLabel, Gauge>,
     peers: Gauge,
@@ -104,6 +110,7 @@ impl Metrics {
             closed: Family::default(),
             slow_readers: Counter::default(),
             relay_latency: latency,
+            turn: TurnMetrics::default(),
         };
         metrics.register();
         metrics
@@ -123,6 +130,7 @@ impl Metrics {
             }
         }
         let it = &mut self.registry;
+        self.turn.register(it);
         it.register("sessions", "Open client transports", self.sessions.clone());
         it.register("peers", "Registered peers", self.peers.clone());
         it.register("peers_opened", "Peers registered since start", self.peers_opened.clone());

@@ -1,0 +1,67 @@
+//! `GET /v1/ice`: the `iceServers` for a page, with a fresh credential.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use peerway_protocol::{PeerId, Refusal};
+use peerway_turn::Form;
+use serde::Deserialize;
+
+use super::{Problem, admit};
+use crate::clock;
+use crate::edge::Edge;
+
+/// What is asked for.
+#[derive(Deserialize)]
+pub(super) struct IceQuery {
+    key: Option<String>,
+    /// Only for apps that want signed ids.
+    id: Option<String>,
+    token: Option<String>,
+    /// `dot` for a user name without a colon.
+    form: Option<String>,
+}
+
+/// The same keys, origins and signed ids as for signalling: who may not connect gets no relay.
+pub(super) async fn ice(
+    State(edge): State<Arc<Edge>>,
+    Query(query): Query<IceQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Some(ice) = &edge.ice else {
+        let message = "STUN and TURN are turned off (turn.enabled)".to_owned();
+        return Err(Problem::new(StatusCode::NOT_FOUND, "turn_off", message));
+    };
+    let Some(key) = query.key else {
+        let message = "give the app key: /v1/ice?key=peerjs".to_owned();
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_request", message));
+    };
+    let app = admit(&edge, &key, &headers)?;
+    if app.wants_signed_ids() {
+        let refuse = |refusal: Refusal| {
+            edge.metrics.refused(&refusal);
+            Problem::new(StatusCode::FORBIDDEN, refusal.name(), refusal.to_string())
+        };
+        let id = PeerId::new(query.id.as_deref().unwrap_or_default())
+            .map_err(|error| refuse(Refusal::InvalidId(error)))?;
+        let token = query.token.as_deref().unwrap_or_default();
+        app.authenticate(&id, token, clock::unix_now()).map_err(refuse)?;
+    }
+    let form = if query.form.as_deref() == Some("dot") { Form::Dot } else { Form::Colon };
+    let servers = ice.servers(form, app.key.as_str(), &asked_host(&headers)).ok_or_else(|| {
+        let message = "there is no secret to sign with".to_owned();
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no_secret", message)
+    })?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(servers)).into_response())
+}
+
+/// The host that the client asked, as it goes into URLs.
+fn asked_host(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    authority.map_or_else(|| "localhost".to_owned(), |it| it.host().to_owned())
+}

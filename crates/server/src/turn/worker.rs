@@ -1,0 +1,314 @@
+//! The UDP loop: one thread, its sockets, its clients.
+//!
+//! Priority, top to bottom, each time around: datagrams that wait (received in batches, relayed
+//! from the buffer they came in), then what they made to be done, then time.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
+use peerway_turn::{
+    ClientId, Command, FiveTuple, Now, OpenError, Opened, RelayId, Server, ToClient, ToPeer,
+    Transport,
+};
+
+use super::Common;
+use super::batch::{BATCH, Outgoing, Sending, Slots};
+use super::listen::Bound;
+use crate::clock;
+
+/// Sockets that one look at the kernel can name.
+const EVENTS: usize = 256;
+/// How often counts are handed over.
+const REPORT: Duration = Duration::from_secs(1);
+/// Woken more often than this, a thread is under load, and waiting for more packets at once pays.
+const BUSY: Duration = Duration::from_micros(1000);
+/// What an event's data says beside the index of a socket.
+const RELAY: u64 = 1 << 32;
+const WAKER: u64 = 1 << 33;
+
+/// A loop that has not begun. What the kernel's batch calls need cannot move between threads, so
+/// that is made by the thread itself.
+#[derive(Debug)]
+pub(super) struct Worker {
+    common: Arc<Common>,
+    epoll: Epoll,
+    waker: Arc<Waker>,
+    listeners: Vec<Bound<UdpSocket>>,
+}
+
+/// See the module documentation.
+#[derive(Debug)]
+struct Running {
+    common: Arc<Common>,
+    server: Server,
+    epoll: Epoll,
+    waker: Arc<Waker>,
+    listeners: Vec<Bound<UdpSocket>>,
+    /// By [`RelayId`].
+    relays: Vec<Option<Relay>>,
+    slots: Slots,
+    sending: Sending,
+    to_clients: Vec<Outgoing>,
+    to_peers: Vec<Outgoing>,
+    next_report: Instant,
+}
+
+#[derive(Debug)]
+struct Relay {
+    socket: UdpSocket,
+    address: SocketAddr,
+}
+
+/// Ends a worker from another thread.
+#[derive(Debug)]
+pub(super) struct Waker {
+    event: EventFd,
+    stop: AtomicBool,
+}
+
+impl Waker {
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Err(error) = self.event.write(1) {
+            tracing::error!(%error, "cannot wake a TURN thread");
+        }
+    }
+}
+
+impl std::fmt::Debug for Bound<UdpSocket> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+impl Worker {
+    pub(super) fn new(common: Arc<Common>, listeners: Vec<Bound<UdpSocket>>) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let waker = Arc::new(Waker { event: EventFd::new()?, stop: AtomicBool::new(false) });
+        watch(&epoll, &waker.event, WAKER)?;
+        for (index, listener) in listeners.iter().enumerate() {
+            watch(&epoll, &listener.socket, index as u64)?;
+        }
+        Ok(Self { common, epoll, waker, listeners })
+    }
+
+    pub(super) fn waker(&self) -> Arc<Waker> {
+        self.waker.clone()
+    }
+
+    /// Serves until it is stopped.
+    pub(super) fn run(self) {
+        let Self { common, epoll, waker, listeners } = self;
+        let running = Running {
+            server: Server::new(common.shared.clone()),
+            common,
+            epoll,
+            waker,
+            listeners,
+            relays: Vec::new(),
+            slots: Slots::new(),
+            sending: Sending::new(),
+            to_clients: Vec::new(),
+            to_peers: Vec::new(),
+            next_report: clock::now() + REPORT,
+        };
+        running.run();
+    }
+}
+
+impl Running {
+    fn run(mut self) {
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let mut woken = clock::now();
+        while !self.waker.stop.load(Ordering::Relaxed) {
+            let ready = match self.epoll.wait(&mut events, self.timeout()) {
+                Ok(ready) => ready,
+                Err(nix::errno::Errno::EINTR) => 0,
+                Err(error) => {
+                    tracing::error!(%error, "a TURN thread cannot wait for its sockets");
+                    break;
+                }
+            };
+            let now = clock::both();
+            for event in &events[..ready] {
+                self.receive(event.data(), now);
+            }
+            self.flush();
+            self.execute(now);
+            self.keep_time(now);
+            let busy = ready > 0 && now.instant.saturating_duration_since(woken) < BUSY;
+            woken = now.instant;
+            if busy {
+                self.gather();
+            }
+        }
+        let now = clock::both();
+        self.server.stop(now);
+        self.execute(now);
+        self.common.reports.count(&self.server.take_counts());
+    }
+
+    /// Under load: lets packets come together, as network cards do (interrupt coalescing). Waking
+    /// up and waking others cost more than relaying.
+    #[expect(clippy::disallowed_methods, reason = "here it is time that shall pass")]
+    fn gather(&self) {
+        let delay = self.common.settings.batch_delay;
+        if !delay.is_zero() {
+            std::thread::sleep(delay);
+        }
+    }
+
+    fn timeout(&self) -> EpollTimeout {
+        let next = self.server.poll_timeout().unwrap_or(self.next_report).min(self.next_report);
+        let wait = next.saturating_duration_since(clock::now()) + Duration::from_millis(1);
+        EpollTimeout::try_from(wait).unwrap_or(EpollTimeout::NONE)
+    }
+
+    fn receive(&mut self, data: u64, now: Now) {
+        #[expect(clippy::cast_possible_truncation, reason = "the low half is an index of ours")]
+        let index = data as u32 as usize;
+        if data & WAKER != 0 {
+            return;
+        }
+        if self.slots.is_full() {
+            self.flush();
+        }
+        if data & RELAY == 0 {
+            // More than one batch, so that a burst is answered as one.
+            while self.from_clients(index, now) == BATCH && !self.slots.is_full() {}
+        } else {
+            self.from_peers(index, now);
+        }
+    }
+
+    fn from_clients(&mut self, index: usize, now: Now) -> usize {
+        let Some(listener) = self.listeners.get(index) else { return 0 };
+        let server = listener.address;
+        let received = self.slots.receive(&listener.socket, server.is_ipv6());
+        for datagram in 0..received {
+            let (client, range) = self.slots.datagram(datagram);
+            let from = FiveTuple { transport: Transport::Udp, client, server };
+            let bytes = self.slots.bytes(range.clone());
+            let Some(ToPeer { relay, peer, payload }) =
+                self.server.handle_client(&from, bytes, now)
+            else {
+                continue;
+            };
+            let Some(Some(socket)) = self.relays.get(relay.0) else { continue };
+            let start = range.start + payload.as_ptr().addr() - bytes.as_ptr().addr();
+            self.to_peers.push(Outgoing {
+                socket: relay.0,
+                to: self.common.ports.inward(socket.address, peer),
+                range: start..start + payload.len(),
+            });
+        }
+        received
+    }
+
+    fn from_peers(&mut self, index: usize, now: Now) {
+        let Some(Some(relay)) = self.relays.get(index) else { return };
+        let received = self.slots.receive(&relay.socket, relay.address.is_ipv6());
+        for datagram in 0..received {
+            let (peer, range) = self.slots.datagram(datagram);
+            let peer = self.common.ports.outward(peer);
+            let Some(ToClient { to, envelope }) =
+                self.server.handle_peer(RelayId(index), peer, range.len(), now)
+            else {
+                continue;
+            };
+            let Some(socket) = self.listener(to.server) else { continue };
+            let range = self.slots.wrap(&range, envelope.header(), envelope.padding);
+            self.to_clients.push(Outgoing { socket, to: to.client, range });
+        }
+    }
+
+    fn listener(&self, address: SocketAddr) -> Option<usize> {
+        self.listeners.iter().position(|listener| listener.address == address)
+    }
+
+    /// Sends what was received, and makes room.
+    fn flush(&mut self) {
+        let (slots, relays, listeners) = (&self.slots, &self.relays, &self.listeners);
+        self.sending.flush(slots, &mut self.to_peers, |index| {
+            relays.get(index)?.as_ref().map(|relay| &relay.socket)
+        });
+        self.sending.flush(slots, &mut self.to_clients, |index| {
+            listeners.get(index).map(|listener| &listener.socket)
+        });
+        self.slots.clear();
+    }
+
+    fn execute(&mut self, now: Now) {
+        while let Some(command) = self.server.next_command() {
+            match command {
+                Command::Reply { to, bytes } => {
+                    let Some(index) = self.listener(to.server) else { continue };
+                    if let Err(error) = self.listeners[index].socket.send_to(&bytes, to.client) {
+                        tracing::debug!(%error, to = %to.client, "cannot answer");
+                    }
+                }
+                Command::Open { client, server, families, port, .. } => {
+                    let opened = self.common.ports.open_udp(server, &families, port);
+                    self.opened(client, opened, now);
+                }
+                Command::Close(relay) => {
+                    // Closing takes it out of epoll, too.
+                    self.relays[relay.0] = None;
+                }
+                Command::Report(report) => self.common.reports.tell(report),
+                // Only clients on streams can have these (RFC 6062 section 4.1).
+                Command::Connect { .. } | Command::Bind(_) => {
+                    tracing::error!("a stream was asked for by a client on UDP");
+                }
+            }
+        }
+    }
+
+    fn opened(&mut self, client: ClientId, opened: super::ports::Opened<UdpSocket>, now: Now) {
+        let bound = |socket: Result<UdpSocket, OpenError>| {
+            let socket = socket?;
+            let address = socket.local_addr().map_err(|_| OpenError::Capacity)?;
+            Ok(Relay { socket, address })
+        };
+        let sockets: Vec<Result<Relay, OpenError>> =
+            opened.sockets.into_iter().map(bound).collect();
+        let told = |relay: &Result<Relay, OpenError>| {
+            relay.as_ref().map(|it| self.common.ports.advertise(it.address)).map_err(|it| *it)
+        };
+        let relays = sockets.iter().map(told).collect();
+        let ids = self.server.handle_opened(client, Opened { relays, token: opened.token }, now);
+        for (id, relay) in ids.into_iter().zip(sockets) {
+            let (Some(id), Ok(relay)) = (id, relay) else { continue };
+            if let Err(error) = watch(&self.epoll, &relay.socket, RELAY | id.0 as u64) {
+                tracing::error!(%error, "a relay cannot be read");
+            }
+            if self.relays.len() <= id.0 {
+                self.relays.resize_with(id.0 + 1, || None);
+            }
+            self.relays[id.0] = Some(relay);
+        }
+    }
+
+    fn keep_time(&mut self, now: Now) {
+        if self.server.poll_timeout().is_some_and(|at| at <= now.instant) {
+            self.server.handle_timeout(now);
+            self.execute(now);
+        }
+        if self.next_report <= now.instant {
+            self.next_report = now.instant + REPORT;
+            self.common.reports.count(&self.server.take_counts());
+            self.common.ports.forget_expired(now.instant);
+        }
+    }
+}
+
+/// Level-triggered: what a batch leaves behind is told again.
+fn watch(epoll: &Epoll, socket: impl AsFd, data: u64) -> io::Result<()> {
+    Ok(epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, data))?)
+}
