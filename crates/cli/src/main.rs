@@ -2,6 +2,8 @@
 
 #![allow(clippy::doc_markdown, reason = "doc comments are the help text, shown as they are")]
 
+mod doctor;
+mod ice;
 mod serve;
 mod token;
 
@@ -34,8 +36,12 @@ enum Command {
     },
     /// Print every setting with its default
     Config(ConfigArgs),
+    /// Print the STUN and TURN servers with a fresh credential, as GET /v1/ice does
+    Ice(ice::IceArgs),
     /// Sign an id, for apps that have require_signed_id
     Token(token::TokenArgs),
+    /// Test a server as its clients see it: HTTP, certificates, STUN, TURN, WebSocket
+    Doctor(doctor::DoctorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -66,7 +72,12 @@ fn main() -> ExitCode {
             );
             Ok(())
         }
+        Command::Ice(args) => ice::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::Doctor(args) => match doctor::run(args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

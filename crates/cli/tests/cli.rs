@@ -145,7 +145,9 @@ fn help_knows_the_flags_of_peer_server() {
 /// A command that knows nothing of the tests' own environment.
 fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_peerway"));
-    command.args(arguments).env_clear().envs(environment.iter().copied()).stdin(Stdio::null());
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    // Its ports are fixed, and tests run side by side.
+    command.env("PEERWAY_TURN__ENABLED", "false").envs(environment.iter().copied());
     command
 }
 

@@ -86,8 +86,8 @@ impl TurnMetrics {
         for (direction, Flow { packets, bytes }) in
             [("to_peer", counts.traffic.to_peer), ("to_client", counts.traffic.to_client)]
         {
-            self.add(&self.packets, app, direction, packets);
-            self.add(&self.bytes, app, direction, bytes);
+            add(&self.packets, app, direction, packets);
+            add(&self.bytes, app, direction, bytes);
         }
         for (reason, count) in Refusal::ALL.iter().zip(counts.refusals) {
             if count > 0 {
@@ -99,24 +99,23 @@ impl TurnMetrics {
 
     /// Adds the bytes of a data connection (RFC 6062), which has no packets.
     pub(crate) fn carried(&self, app: &str, to_peer: u64, to_client: u64) {
-        self.add(&self.bytes, app, "to_peer", to_peer);
-        self.add(&self.bytes, app, "to_client", to_client);
-    }
-
-    fn add(
-        &self,
-        family: &Family<FlowLabels, Counter<u64, AtomicU64>>,
-        app: &str,
-        direction: &'static str,
-        count: u64,
-    ) {
-        if count > 0 {
-            family.get_or_create(&FlowLabels { app: app.to_owned(), direction }).inc_by(count);
-        }
+        add(&self.bytes, app, "to_peer", to_peer);
+        add(&self.bytes, app, "to_client", to_client);
     }
 
     /// Counts a connection that was turned away.
     pub(crate) fn connection_refused(&self, reason: &'static str) {
         self.connections_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+}
+
+fn add(
+    family: &Family<FlowLabels, Counter<u64, AtomicU64>>,
+    app: &str,
+    direction: &'static str,
+    count: u64,
+) {
+    if count > 0 {
+        family.get_or_create(&FlowLabels { app: app.to_owned(), direction }).inc_by(count);
     }
 }

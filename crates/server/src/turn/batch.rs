@@ -24,7 +24,7 @@ const LONGEST: usize = 65_536;
 /// Not a multiple of a page or of the caches' ways, so that the beginnings of all slots, which are
 /// what is used, do not fight for the same cache lines.
 const STRIDE: usize = HEADROOM + LONGEST + TAILROOM + 2060;
-/// Segments that the kernel takes in one call (UDP_MAX_SEGMENTS was 64 before Linux 6.9).
+/// Segments that the kernel takes in one call (`UDP_MAX_SEGMENTS` was 64 before Linux 6.9).
 const MOST_SEGMENTS: usize = 64;
 
 /// See the module documentation.
@@ -160,7 +160,7 @@ pub(super) struct Outgoing {
 #[derive(Debug)]
 pub(super) struct Sending {
     headers: Headers,
-    /// Whether the kernel cuts segments (UDP_SEGMENT).
+    /// Whether the kernel cuts segments (`UDP_SEGMENT`).
     segmentation: bool,
 }
 

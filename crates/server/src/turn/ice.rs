@@ -136,7 +136,7 @@ fn servers(
     app: &str,
     host: &str,
 ) -> Option<IceServers> {
-    let tag: String = clock::random::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = format!("{:016x}", u64::from_be_bytes(clock::random()));
     let Credential { username, password, ttl } =
         credentials.issue(form, app, &tag, clock::unix_now())?;
     let mut stun = Vec::new();

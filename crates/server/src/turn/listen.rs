@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::config::{ListenAddress, TurnConfig};
 use crate::server::StartError;
 
-/// What the kernel holds for us while a thread is busy; it may give less (net.core.rmem_max).
+/// What the kernel holds for us while a thread is busy; it may give less (`net.core.rmem_max`).
 const BUFFER: usize = 4 * 1024 * 1024;
 const BACKLOG: i32 = 1024;
 

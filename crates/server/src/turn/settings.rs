@@ -67,8 +67,7 @@ pub(super) fn core(
     listening: &[SocketAddr],
 ) -> Result<Settings, String> {
     let turn = &config.turn;
-    let random: [u8; 32] = clock::random();
-    let secret = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = format!("{:032x}", u128::from_be_bytes(clock::random()));
     // Behind NAT our listeners have a second name.
     let listeners: BTreeSet<_> =
         listening.iter().flat_map(|it| [*it, ports.advertise(*it)]).collect();

@@ -37,7 +37,7 @@ const READ: usize = 16 * 1024;
 /// How long connecting to a peer may take (RFC 6062 section 5.2).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection that has no allocation this long after it came is of no use.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Accepts connections until told to stop.
 pub(super) async fn accept_loop(
@@ -204,7 +204,7 @@ impl StreamClient {
             let wake = self.wake(&mut datagram, idle_at).await?;
             let now = clock::both();
             match wake {
-                Wake::Read(0) => return Ok(()),
+                Wake::Read(0) | Wake::Idle => return Ok(()),
                 Wake::Read(_) => self.frames(now)?,
                 Wake::Written(0) => self.unflushed = false,
                 Wake::Written(count) => {
@@ -245,7 +245,6 @@ impl StreamClient {
                     self.server.handle_timeout(now);
                     self.common.reports.count(&self.server.take_counts());
                 }
-                Wake::Idle => return Ok(()),
             }
             self.execute(now);
             if !self.server.is_empty() {

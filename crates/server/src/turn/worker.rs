@@ -27,7 +27,7 @@ const EVENTS: usize = 256;
 /// How often counts are handed over.
 const REPORT: Duration = Duration::from_secs(1);
 /// Woken more often than this, a thread is under load, and waiting for more packets at once pays.
-const BUSY: Duration = Duration::from_micros(1000);
+const BUSY: Duration = Duration::from_millis(1);
 /// What an event's data says beside the index of a socket.
 const RELAY: u64 = 1 << 32;
 const WAKER: u64 = 1 << 33;
@@ -181,13 +181,13 @@ impl Running {
         }
         if data & RELAY == 0 {
             // More than one batch, so that a burst is answered as one.
-            while self.from_clients(index, now) == BATCH && !self.slots.is_full() {}
+            while self.read_clients(index, now) == BATCH && !self.slots.is_full() {}
         } else {
-            self.from_peers(index, now);
+            self.read_peers(index, now);
         }
     }
 
-    fn from_clients(&mut self, index: usize, now: Now) -> usize {
+    fn read_clients(&mut self, index: usize, now: Now) -> usize {
         let Some(listener) = self.listeners.get(index) else { return 0 };
         let server = listener.address;
         let received = self.slots.receive(&listener.socket, server.is_ipv6());
@@ -211,7 +211,7 @@ impl Running {
         received
     }
 
-    fn from_peers(&mut self, index: usize, now: Now) {
+    fn read_peers(&mut self, index: usize, now: Now) {
         let Some(Some(relay)) = self.relays.get(index) else { return };
         let received = self.slots.receive(&relay.socket, relay.address.is_ipv6());
         for datagram in 0..received {

@@ -28,6 +28,8 @@ impl TestServer {
         let mut config = Config { host: "127.0.0.1".into(), port: 0, ..Config::default() };
         // Clients here answer pings only while they are read.
         config.probe_timeout = millis(0);
+        // Its ports are fixed; tests of TURN take free ones.
+        config.turn.enabled = false;
         edit(&mut config);
         let server = Server::bind(config).await.expect("the server starts");
         let (address, control) = (server.local_addr(), server.control());
