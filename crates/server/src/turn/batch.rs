@@ -68,14 +68,14 @@ impl Slots {
         &self.bytes[range]
     }
 
-    /// Receives what waits, up to a batch; the number of datagrams.
-    pub(super) fn receive(&mut self, socket: &UdpSocket, v6: bool) -> usize {
+    /// Receives what waits, `most` datagrams at most; their number.
+    pub(super) fn receive(&mut self, socket: &UdpSocket, v6: bool, most: usize) -> usize {
         self.received.clear();
         let first = self.used;
-        let free = (SLOTS - first).min(BATCH);
+        let free = (SLOTS - first).min(most).min(BATCH);
         let mut slots = self.bytes.chunks_exact_mut(STRIDE).skip(first);
-        let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
-            let slot = slots.next().unwrap_or_default();
+        let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|index| {
+            let slot = if index < free { slots.next() } else { None }.unwrap_or_default();
             let data = slot.get_mut(HEADROOM..HEADROOM + LONGEST).unwrap_or_default();
             [IoSliceMut::new(data)]
         });
@@ -92,6 +92,16 @@ impl Slots {
     /// A datagram of the last batch: who sent it, and where it is.
     pub(super) fn datagram(&self, index: usize) -> (SocketAddr, Range<usize>) {
         self.received[index].clone()
+    }
+
+    /// Puts a datagram into a slot as if it had been received; there must be room
+    /// ([`Slots::is_full`]).
+    pub(super) fn place(&mut self, datagram: &[u8]) -> Range<usize> {
+        let start = self.used * STRIDE + HEADROOM;
+        let range = start..start + datagram.len();
+        self.bytes[range.clone()].copy_from_slice(datagram);
+        self.used += 1;
+        range
     }
 
     /// Puts a header before a datagram and zeroes after it; where the whole is.
@@ -359,14 +369,14 @@ mod tests {
                 sender.send_to(text, socket.local_addr().unwrap()).unwrap();
             }
             let mut slots = Slots::new();
-            assert_eq!(slots.receive(&socket, any.starts_with('[')), 2);
+            assert_eq!(slots.receive(&socket, any.starts_with('['), BATCH), 2);
             let (from, range) = slots.datagram(1);
             assert_eq!(from, senders[1].local_addr().unwrap());
             let whole = slots.wrap(&range, b"head", 1);
             assert_eq!(slots.bytes(whole), b"headtwo\0");
             assert_eq!(slots.bytes(slots.datagram(0).1), b"one");
             socket.set_nonblocking(true).unwrap();
-            assert_eq!(slots.receive(&socket, any.starts_with('[')), 0);
+            assert_eq!(slots.receive(&socket, any.starts_with('['), BATCH), 0);
         }
     }
 }

@@ -11,6 +11,7 @@
 
 mod batch;
 mod data;
+mod hairpin;
 mod ice;
 mod listen;
 mod ports;
@@ -37,6 +38,7 @@ use crate::edge::Crowd;
 use crate::http::Certificates;
 use crate::metrics::Metrics;
 use crate::server::StartError;
+use hairpin::Directory;
 use listen::Listeners;
 use ports::RelayPorts;
 use reports::Reports;
@@ -49,6 +51,7 @@ struct Common {
     ports: RelayPorts,
     reports: Reports,
     data: Arc<data::DataConnections>,
+    directory: Directory,
     connections: Crowd,
     settings: settings::IoSettings,
 }
@@ -95,12 +98,14 @@ impl Turn {
         let settings =
             settings::core(config, apps, &ports, &locals, &[&listening[..], &[http]].concat())
                 .map_err(StartError::Config)?;
+        let relays = settings.policy.relays.clone();
         let shared = Shared::new(settings, &clock::random(), clock::now());
         let common = Arc::new(Common {
             shared,
             ports,
             reports: Reports::new(metrics),
             data: Arc::default(),
+            directory: Directory::new(relays, config.turn.relay_ports.0.clone()),
             connections: Crowd::default(),
             settings: io,
         });

@@ -3,15 +3,17 @@
 //! Priority, top to bottom, each time around: datagrams that wait (received in batches, relayed
 //! from the buffer they came in), then what they made to be done, then time.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::eventfd::EventFd;
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use peerway_turn::{
     ClientId, Command, FiveTuple, Now, OpenError, Opened, RelayId, Server, ToClient, ToPeer,
     Transport,
@@ -19,11 +21,16 @@ use peerway_turn::{
 
 use super::Common;
 use super::batch::{BATCH, Outgoing, Sending, Slots};
+use super::hairpin::Parcel;
 use super::listen::Bound;
 use crate::clock;
 
 /// Sockets that one look at the kernel can name.
 const EVENTS: usize = 256;
+/// Datagrams that one look at a relay socket takes; few, because preparing for many costs.
+const RELAY_BATCH: usize = 8;
+/// Datagrams at once that are a good batch already: then nothing is waited for.
+const GOOD_BATCH: usize = 32;
 /// How often counts are handed over.
 const REPORT: Duration = Duration::from_secs(1);
 /// Woken more often than this, a thread is under load, and waiting for more packets at once pays.
@@ -40,6 +47,7 @@ pub(super) struct Worker {
     epoll: Epoll,
     waker: Arc<Waker>,
     listeners: Vec<Bound<UdpSocket>>,
+    index: usize,
 }
 
 /// See the module documentation.
@@ -50,19 +58,32 @@ struct Running {
     epoll: Epoll,
     waker: Arc<Waker>,
     listeners: Vec<Bound<UdpSocket>>,
+    /// Its place in the [`super::hairpin::Directory`].
+    index: usize,
     /// By [`RelayId`].
     relays: Vec<Option<Relay>>,
+    /// Relayed addresses as the world sees them.
+    by_address: HashMap<SocketAddr, RelayId>,
+    /// For other workers' relays.
+    parcels: Vec<Parcel>,
+    /// From other workers.
+    inbox: Parcel,
     slots: Slots,
     sending: Sending,
     to_clients: Vec<Outgoing>,
     to_peers: Vec<Outgoing>,
+    /// Datagrams since it woke up.
+    handled: usize,
     next_report: Instant,
 }
 
 #[derive(Debug)]
 struct Relay {
     socket: UdpSocket,
+    /// As bound.
     address: SocketAddr,
+    /// As the world sees it.
+    advertised: SocketAddr,
 }
 
 /// Ends a worker from another thread.
@@ -75,6 +96,10 @@ pub(super) struct Waker {
 impl Waker {
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    pub(super) fn wake(&self) {
         if let Err(error) = self.event.write(1) {
             tracing::error!(%error, "cannot wake a TURN thread");
         }
@@ -90,12 +115,16 @@ impl std::fmt::Debug for Bound<UdpSocket> {
 impl Worker {
     pub(super) fn new(common: Arc<Common>, listeners: Vec<Bound<UdpSocket>>) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let waker = Arc::new(Waker { event: EventFd::new()?, stop: AtomicBool::new(false) });
+        let waker = Arc::new(Waker {
+            event: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+            stop: AtomicBool::new(false),
+        });
         watch(&epoll, &waker.event, WAKER)?;
         for (index, listener) in listeners.iter().enumerate() {
             watch(&epoll, &listener.socket, index as u64)?;
         }
-        Ok(Self { common, epoll, waker, listeners })
+        let index = common.directory.join(waker.clone());
+        Ok(Self { common, epoll, waker, listeners, index })
     }
 
     pub(super) fn waker(&self) -> Arc<Waker> {
@@ -104,7 +133,7 @@ impl Worker {
 
     /// Serves until it is stopped.
     pub(super) fn run(self) {
-        let Self { common, epoll, waker, listeners } = self;
+        let Self { common, epoll, waker, listeners, index } = self;
         let running = Running {
             server: Server::new(common.shared.clone()),
             common,
@@ -112,10 +141,15 @@ impl Worker {
             waker,
             listeners,
             relays: Vec::new(),
+            by_address: HashMap::new(),
+            parcels: Vec::new(),
+            inbox: Parcel::default(),
+            index,
             slots: Slots::new(),
             sending: Sending::new(),
             to_clients: Vec::new(),
             to_peers: Vec::new(),
+            handled: 0,
             next_report: clock::now() + REPORT,
         };
         running.run();
@@ -142,7 +176,8 @@ impl Running {
             self.flush();
             self.execute(now);
             self.keep_time(now);
-            let busy = ready > 0 && now.instant.saturating_duration_since(woken) < BUSY;
+            let few = (1..GOOD_BATCH).contains(&std::mem::take(&mut self.handled));
+            let busy = few && now.instant.saturating_duration_since(woken) < BUSY;
             woken = now.instant;
             if busy {
                 self.gather();
@@ -173,11 +208,12 @@ impl Running {
     fn receive(&mut self, data: u64, now: Now) {
         #[expect(clippy::cast_possible_truncation, reason = "the low half is an index of ours")]
         let index = data as u32 as usize;
-        if data & WAKER != 0 {
-            return;
-        }
         if self.slots.is_full() {
             self.flush();
+        }
+        if data & WAKER != 0 {
+            self.read_parcels(now);
+            return;
         }
         if data & RELAY == 0 {
             // More than one batch, so that a burst is answered as one.
@@ -190,7 +226,8 @@ impl Running {
     fn read_clients(&mut self, index: usize, now: Now) -> usize {
         let Some(listener) = self.listeners.get(index) else { return 0 };
         let server = listener.address;
-        let received = self.slots.receive(&listener.socket, server.is_ipv6());
+        let received = self.slots.receive(&listener.socket, server.is_ipv6(), BATCH);
+        self.handled += received;
         for datagram in 0..received {
             let (client, range) = self.slots.datagram(datagram);
             let from = FiveTuple { transport: Transport::Udp, client, server };
@@ -200,31 +237,75 @@ impl Running {
             else {
                 continue;
             };
-            let Some(Some(socket)) = self.relays.get(relay.0) else { continue };
             let start = range.start + payload.as_ptr().addr() - bytes.as_ptr().addr();
-            self.to_peers.push(Outgoing {
-                socket: relay.0,
-                to: self.common.ports.inward(socket.address, peer),
-                range: start..start + payload.len(),
-            });
+            self.queue_for_peer(relay, peer, start..start + payload.len(), now);
         }
         received
     }
 
+    /// Queues a payload for a peer; the short way if that is a relay of ours.
+    fn queue_for_peer(&mut self, relay: RelayId, peer: SocketAddr, range: Range<usize>, now: Now) {
+        let Some(Some(from)) = self.relays.get(relay.0) else { return };
+        let (address, advertised) = (from.address, from.advertised);
+        if self.common.directory.is_ours(peer) {
+            if let Some(other) = self.by_address.get(&peer) {
+                return self.queue_for_client(*other, advertised, range, now);
+            }
+            if let Some(worker) = self.common.directory.worker_of(peer) {
+                if self.parcels.len() <= worker {
+                    self.parcels.resize_with(worker + 1, Parcel::default);
+                }
+                self.parcels[worker].push(advertised, peer, self.slots.bytes(range));
+                return;
+            }
+        }
+        let to = self.common.ports.inward(address, peer);
+        self.to_peers.push(Outgoing { socket: relay.0, to, range });
+    }
+
+    /// Queues what a peer sent for the client of a relay.
+    fn queue_for_client(
+        &mut self,
+        relay: RelayId,
+        peer: SocketAddr,
+        range: Range<usize>,
+        now: Now,
+    ) {
+        let Some(ToClient { to, envelope }) =
+            self.server.handle_peer(relay, peer, range.len(), now)
+        else {
+            return;
+        };
+        let Some(socket) = self.listener(to.server) else { return };
+        let range = self.slots.wrap(&range, envelope.header(), envelope.padding);
+        self.to_clients.push(Outgoing { socket, to: to.client, range });
+    }
+
+    /// What clients of other workers sent to relays of this one.
+    fn read_parcels(&mut self, now: Now) {
+        // Nothing else reads it, and an error can only say that it was 0.
+        let _ = self.waker.event.read();
+        let mut inbox = std::mem::take(&mut self.inbox);
+        self.common.directory.collect(self.index, &mut inbox);
+        inbox.drain(|from, to, payload| {
+            let Some(relay) = self.by_address.get(&to).copied() else { return };
+            if self.slots.is_full() {
+                self.flush();
+            }
+            let range = self.slots.place(payload);
+            self.queue_for_client(relay, from, range, now);
+        });
+        self.inbox = inbox;
+    }
+
     fn read_peers(&mut self, index: usize, now: Now) {
         let Some(Some(relay)) = self.relays.get(index) else { return };
-        let received = self.slots.receive(&relay.socket, relay.address.is_ipv6());
+        let received = self.slots.receive(&relay.socket, relay.address.is_ipv6(), RELAY_BATCH);
+        self.handled += received;
         for datagram in 0..received {
             let (peer, range) = self.slots.datagram(datagram);
             let peer = self.common.ports.outward(peer);
-            let Some(ToClient { to, envelope }) =
-                self.server.handle_peer(RelayId(index), peer, range.len(), now)
-            else {
-                continue;
-            };
-            let Some(socket) = self.listener(to.server) else { continue };
-            let range = self.slots.wrap(&range, envelope.header(), envelope.padding);
-            self.to_clients.push(Outgoing { socket, to: to.client, range });
+            self.queue_for_client(RelayId(index), peer, range, now);
         }
     }
 
@@ -242,6 +323,11 @@ impl Running {
             listeners.get(index).map(|listener| &listener.socket)
         });
         self.slots.clear();
+        for (worker, parcel) in self.parcels.iter_mut().enumerate() {
+            if !parcel.is_empty() {
+                self.common.directory.hand_over(worker, parcel);
+            }
+        }
     }
 
     fn execute(&mut self, now: Now) {
@@ -259,7 +345,10 @@ impl Running {
                 }
                 Command::Close(relay) => {
                     // Closing takes it out of epoll, too.
-                    self.relays[relay.0] = None;
+                    if let Some(relay) = self.relays[relay.0].take() {
+                        self.by_address.remove(&relay.advertised);
+                        self.common.directory.leave(relay.advertised);
+                    }
                 }
                 Command::Report(report) => self.common.reports.tell(report),
                 // Only clients on streams can have these (RFC 6062 section 4.1).
@@ -274,12 +363,12 @@ impl Running {
         let bound = |socket: Result<UdpSocket, OpenError>| {
             let socket = socket?;
             let address = socket.local_addr().map_err(|_| OpenError::Capacity)?;
-            Ok(Relay { socket, address })
+            Ok(Relay { socket, address, advertised: self.common.ports.advertise(address) })
         };
         let sockets: Vec<Result<Relay, OpenError>> =
             opened.sockets.into_iter().map(bound).collect();
         let told = |relay: &Result<Relay, OpenError>| {
-            relay.as_ref().map(|it| self.common.ports.advertise(it.address)).map_err(|it| *it)
+            relay.as_ref().map(|it| it.advertised).map_err(|it| *it)
         };
         let relays = sockets.iter().map(told).collect();
         let ids = self.server.handle_opened(client, Opened { relays, token: opened.token }, now);
@@ -288,6 +377,8 @@ impl Running {
             if let Err(error) = watch(&self.epoll, &relay.socket, RELAY | id.0 as u64) {
                 tracing::error!(%error, "a relay cannot be read");
             }
+            self.by_address.insert(relay.advertised, id);
+            self.common.directory.enter(relay.advertised, self.index);
             if self.relays.len() <= id.0 {
                 self.relays.resize_with(id.0 + 1, || None);
             }
