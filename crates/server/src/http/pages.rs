@@ -74,6 +74,7 @@ pub(super) async fn status(State(edge): State<Arc<Edge>>) -> Result<Json<Value>,
         "sessions": edge.metrics.sessions(),
         "messages": edge.metrics.delivered(),
         "mail": edge.metrics.mail(),
+        "allocations": edge.ice.as_ref().map(|_| edge.metrics.turn.allocations()),
         "path": edge.config.base_path(),
         "key": edge.apps.example_key(),
     })))

@@ -39,6 +39,8 @@ struct RefusalLabels {
 #[derive(Debug, Default)]
 pub struct TurnMetrics {
     allocations: Family<AllocationLabels, Gauge>,
+    /// All of them, for the status page.
+    open: Gauge,
     opened: Family<AppLabel, Counter>,
     packets: Family<FlowLabels, Counter>,
     bytes: Family<FlowLabels, Counter>,
@@ -74,9 +76,11 @@ impl TurnMetrics {
         let gauge = self.allocations.get_or_create(&labels);
         if open {
             gauge.inc();
+            self.open.inc();
             self.opened.get_or_create(&AppLabel { app: labels.app.clone() }).inc();
         } else {
             gauge.dec();
+            self.open.dec();
         }
     }
 
@@ -101,6 +105,11 @@ impl TurnMetrics {
     pub(crate) fn carried(&self, app: &str, to_peer: u64, to_client: u64) {
         add(&self.bytes, app, "to_peer", to_peer);
         add(&self.bytes, app, "to_client", to_client);
+    }
+
+    /// Open allocations.
+    pub(crate) fn allocations(&self) -> i64 {
+        self.open.get()
     }
 
     /// Counts a connection that was turned away.

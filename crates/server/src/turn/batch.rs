@@ -89,6 +89,22 @@ impl Slots {
         self.received.len()
     }
 
+    /// Receives one datagram, if one waits: cheaper than looking for more where more are rare.
+    pub(super) fn receive_one(&mut self, socket: &UdpSocket) -> usize {
+        self.received.clear();
+        let start = self.used * STRIDE + HEADROOM;
+        let Some(free) = self.bytes.get_mut(start..start + LONGEST) else { return 0 };
+        match socket.recv_from(free) {
+            Ok((length, from)) => {
+                self.received.push((from, start..start + length));
+                self.used += 1;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) => tracing::trace!(%error, "cannot receive"),
+        }
+        self.received.len()
+    }
+
     /// A datagram of the last batch: who sent it, and where it is.
     pub(super) fn datagram(&self, index: usize) -> (SocketAddr, Range<usize>) {
         self.received[index].clone()

@@ -29,6 +29,8 @@ use crate::clock;
 const EVENTS: usize = 256;
 /// Datagrams that one look at a relay socket takes; few, because preparing for many costs.
 const RELAY_BATCH: usize = 8;
+/// A relay socket that is readable again this soon has had more than one datagram.
+const BURST: Duration = Duration::from_micros(500);
 /// Datagrams at once that are a good batch already: then nothing is waited for.
 const GOOD_BATCH: usize = 32;
 /// How often counts are handed over.
@@ -84,6 +86,10 @@ struct Relay {
     address: SocketAddr,
     /// As the world sees it.
     advertised: SocketAddr,
+    /// When it was last read.
+    read: Instant,
+    /// Whether several datagrams may wait: media come in bursts, a frame at a time.
+    bursts: bool,
 }
 
 /// Ends a worker from another thread.
@@ -299,8 +305,15 @@ impl Running {
     }
 
     fn read_peers(&mut self, index: usize, now: Now) {
-        let Some(Some(relay)) = self.relays.get(index) else { return };
-        let received = self.slots.receive(&relay.socket, relay.address.is_ipv6(), RELAY_BATCH);
+        let Some(Some(relay)) = self.relays.get_mut(index) else { return };
+        let received = if relay.bursts {
+            self.slots.receive(&relay.socket, relay.address.is_ipv6(), RELAY_BATCH)
+        } else {
+            self.slots.receive_one(&relay.socket)
+        };
+        let since = now.instant.saturating_duration_since(relay.read);
+        relay.bursts = if relay.bursts { received > 1 } else { since < BURST };
+        relay.read = now.instant;
         self.handled += received;
         for datagram in 0..received {
             let (peer, range) = self.slots.datagram(datagram);
@@ -363,7 +376,8 @@ impl Running {
         let bound = |socket: Result<UdpSocket, OpenError>| {
             let socket = socket?;
             let address = socket.local_addr().map_err(|_| OpenError::Capacity)?;
-            Ok(Relay { socket, address, advertised: self.common.ports.advertise(address) })
+            let advertised = self.common.ports.advertise(address);
+            Ok(Relay { socket, address, advertised, read: now.instant, bursts: false })
         };
         let sockets: Vec<Result<Relay, OpenError>> =
             opened.sockets.into_iter().map(bound).collect();
