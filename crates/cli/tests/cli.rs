@@ -143,6 +143,41 @@ fn help_knows_the_flags_of_peer_server() {
 }
 
 /// A command that knows nothing of the tests' own environment.
+#[test]
+fn ice_prints_a_credential_that_coturn_would_take_too() {
+    let file = File::new(
+        "[turn]\nsecrets = [\"0123456789abcdef\"]\npublic_host = \"turn.example\"\n\
+         tls = []\n[[app]]\nkey = \"shop\"\n",
+    );
+    let on = [("PEERWAY_TURN__ENABLED", "true")];
+    let ice = |arguments: &[&str]| {
+        let line = [&["ice", "--config", file.path(), "--key"], arguments].concat();
+        run(&line, &on)
+    };
+    let output = ice(&["shop"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("\"turn:turn.example:3478?transport=udp\""));
+    let username = text.split("\"username\": \"").nth(1).unwrap().split('"').next().unwrap();
+    let (expiry, name) = username.split_once(':').unwrap();
+    assert!(expiry.parse::<u64>().is_ok() && name.starts_with("shop$"), "{username}");
+    let dotted = String::from_utf8(ice(&["shop", "--dot", "--host", "h"]).stdout).unwrap();
+    assert!(dotted.contains(".shop$") && dotted.contains("\"stun:h:3478\""), "{dotted}");
+
+    let unknown = ice(&["peerjs"]);
+    assert!(!unknown.status.success());
+    let error = String::from_utf8(unknown.stderr).unwrap();
+    assert!(error.contains("no app has the key 'peerjs'; there is shop"), "{error}");
+}
+
+#[test]
+fn ice_needs_a_secret_that_others_know() {
+    for (enabled, part) in [("true", "turn.secrets is not set"), ("false", "turned off")] {
+        let output = run(&["ice", "--key", "peerjs"], &[("PEERWAY_TURN__ENABLED", enabled)]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains(part), "{error}");
+    }
+}
+
 fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_peerway"));
     command.args(arguments).env_clear().stdin(Stdio::null());

@@ -52,7 +52,7 @@ pub(super) async fn ice(
         app.authenticate(&id, token, clock::unix_now()).map_err(refuse)?;
     }
     let form = if query.form.as_deref() == Some("dot") { Form::Dot } else { Form::Colon };
-    let servers = ice.servers(form, app.key.as_str(), &asked_host(&headers)).ok_or_else(|| {
+    let servers = ice.servers(form, app.key.as_str(), &asked_host(&headers, edge.config.proxied)).ok_or_else(|| {
         let message = "there is no secret to sign with".to_owned();
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no_secret", message)
     })?;
@@ -60,8 +60,9 @@ pub(super) async fn ice(
 }
 
 /// The host that the client asked, as it goes into URLs.
-fn asked_host(headers: &HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+fn asked_host(headers: &HeaderMap, proxied: bool) -> String {
+    let forwarded = headers.get("x-forwarded-host").filter(|_| proxied);
+    let host = forwarded.or_else(|| headers.get(header::HOST));
+    let authority = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     authority.map_or_else(|| "localhost".to_owned(), |it| it.host().to_owned())
 }

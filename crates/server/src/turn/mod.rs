@@ -154,10 +154,17 @@ impl Turn {
             }
             let stop = stop.clone();
             tasks.spawn(async move {
-                stop.cancelled().await;
-                waker.stop();
-                // Dropped by the thread when it has ended.
-                let _ = end.await;
+                // The sender is dropped by the thread when it has ended, however it did.
+                let mut end = end;
+                tokio::select! {
+                    () = stop.cancelled() => {
+                        waker.stop();
+                        let _ = (&mut end).await;
+                    }
+                    _ = &mut end => tracing::error!(
+                        "a TURN thread has ended: its clients have lost their relays; restart me"
+                    ),
+                }
             });
         }
         for (transport, listener) in self.streams {

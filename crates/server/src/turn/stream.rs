@@ -274,9 +274,8 @@ impl StreamClient {
         if input.capacity() - input.len() < READ {
             input.reserve(READ);
         }
-        // In the order of urgency: making room, requests, payload, time.
+        // In no order: a client that never stops sending must not keep its peers' packets waiting.
         tokio::select! {
-            biased;
             written = write(writer, output), if unwritten => Ok(Wake::Written(written?)),
             Some(event) = self.events.recv() => Ok(Wake::Event(event)),
             read = reader.read_buf(input), if keeps_up => Ok(Wake::Read(read?)),
@@ -301,8 +300,9 @@ impl StreamClient {
                 && let Some(Some(Relay::Udp { socket, address })) = self.relays.get(relay.0)
             {
                 let peer = self.common.ports.inward(*address, peer);
-                // A full socket loses it, as datagrams are lost.
-                if let Err(error) = socket.try_send_to(payload, peer) {
+                // A full socket loses it, as datagrams are lost. Past tokio, which would lose the
+                // first one too, until it knows that the socket is writable.
+                if let Err(error) = SockRef::from(socket).send_to(payload, &peer.into()) {
                     tracing::trace!(%error, %peer, "cannot send");
                 }
             }
@@ -325,7 +325,9 @@ impl StreamClient {
                 }
                 Command::Close(relay) => {
                     self.allocation.cancel();
-                    self.relays[relay.0] = None;
+                    if let Some(slot) = self.relays.get_mut(relay.0) {
+                        *slot = None;
+                    }
                 }
                 Command::Connect { client, relay, peer } => self.connect(client, relay, peer),
                 Command::Bind(bind) => {

@@ -358,7 +358,7 @@ impl Running {
                 }
                 Command::Close(relay) => {
                     // Closing takes it out of epoll, too.
-                    if let Some(relay) = self.relays[relay.0].take() {
+                    if let Some(relay) = self.relays.get_mut(relay.0).and_then(Option::take) {
                         self.by_address.remove(&relay.advertised);
                         self.common.directory.leave(relay.advertised);
                     }
