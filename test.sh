@@ -19,12 +19,15 @@ main() {
   esac
 
   need cc build-essential
+  need turnutils_uclient coturn
   check "formatting" cargo fmt --all --check
   check "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
   rust_tests cargo test --workspace --locked --no-fail-fast
   if [[ $mode != quick ]]; then
     need chromium chromium
     need firefox-esr firefox-esr
+    need certutil libnss3-tools
+    need ip iproute2
     check "release build" cargo build --release --locked
     check "npm packages" npm ci --prefix e2e --ignore-scripts
     browser_tests npm test --prefix e2e

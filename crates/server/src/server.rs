@@ -31,18 +31,18 @@ const GOODBYE: Duration = Duration::from_secs(5);
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {host} port {port}: {source}")]
+    #[error("cannot listen on {host} port {port}: {cause}")]
     Bind {
         /// As configured.
         host: String,
         /// As configured.
         port: u16,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// An address cannot be listened on for TURN.
     #[error(
-        "cannot listen for TURN on {address} ({transport}): {source}; is another TURN server \
+        "cannot listen for TURN on {address} ({transport}): {cause}; is another TURN server \
          running? turn.{} says where to listen, --no-turn goes without", transport.to_lowercase()
     )]
     Turn {
@@ -51,7 +51,7 @@ pub enum StartError {
         /// Where.
         address: SocketAddr,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// TURN cannot start for another reason.
     #[error("cannot start TURN: {0}")]
@@ -112,7 +112,7 @@ impl Server {
         let certificates = config.tls.as_ref().map(Certificates::load).transpose();
         let certificates = certificates.map_err(StartError::Config)?.map(Arc::new);
         let (host, port) = (config.host.clone(), config.port);
-        let told = |source| StartError::Bind { host: host.clone(), port, source };
+        let told = |cause| StartError::Bind { host: host.clone(), port, cause };
         let listener = http::bind(&host, port).await.map_err(told)?;
         let local_addr = listener.local_addr().map_err(told)?;
 

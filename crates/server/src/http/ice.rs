@@ -52,7 +52,9 @@ pub(super) async fn ice(
         app.authenticate(&id, token, clock::unix_now()).map_err(refuse)?;
     }
     let form = if query.form.as_deref() == Some("dot") { Form::Dot } else { Form::Colon };
-    let servers = ice.servers(form, app.key.as_str(), &asked_host(&headers, edge.config.proxied)).ok_or_else(|| {
+    let servers = ice
+        .servers(form, app.key.as_str(), &asked_host(&headers, edge.config.proxied))
+        .ok_or_else(|| {
         let message = "there is no secret to sign with".to_owned();
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no_secret", message)
     })?;

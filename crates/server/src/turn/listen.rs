@@ -76,10 +76,10 @@ fn each<S>(
 ) -> Result<Vec<Bound<S>>, StartError> {
     let mut sockets = Vec::new();
     for ListenAddress { ip, port } in listen {
-        let told = |ip: &IpAddr, source| StartError::Turn {
+        let told = |ip: &IpAddr, cause| StartError::Turn {
             transport: transport.to_owned(),
             address: SocketAddr::new(*ip, *port),
-            source,
+            cause,
         };
         if let Some(ip) = ip {
             sockets.push(bind(SocketAddr::new(*ip, *port)).map_err(|error| told(ip, error))?);

@@ -28,6 +28,8 @@ pub(super) struct RelayPorts {
     range: RangeInclusive<u16>,
     addresses: Vec<IpAddr>,
     externals: Vec<ExternalAddress>,
+    /// Addresses of the machine.
+    locals: Vec<IpAddr>,
     /// For the family that the client did not reach us on.
     defaults: Vec<IpAddr>,
     reservations: Mutex<HashMap<u64, Reservation>>,
@@ -53,6 +55,7 @@ impl RelayPorts {
             range: config.relay_ports.0.clone(),
             addresses: config.relay_addresses.clone(),
             externals: config.external_addresses.clone(),
+            locals: locals.to_vec(),
             defaults: defaults.into_iter().flatten().filter(|ip| locals.contains(ip)).collect(),
             reservations: Mutex::default(),
         }
@@ -91,11 +94,7 @@ impl RelayPorts {
     pub(super) fn open_tcp(&self, server: SocketAddr, families: &[Family]) -> Opened<TcpListener> {
         let open = |family: &Family| {
             let ip = self.local(server.ip(), *family).ok_or(OpenError::Family)?;
-            self.one(ip, 1, |address| {
-                let socket = tcp_socket(address)?;
-                socket.listen(16)?;
-                Ok(socket.into())
-            })
+            self.one(ip, 1, tcp_listener)
         };
         Opened { sockets: families.iter().map(open).collect(), token: None }
     }
@@ -127,11 +126,9 @@ impl RelayPorts {
         bind: impl Fn(SocketAddr) -> io::Result<S>,
     ) -> Result<S, OpenError> {
         let (start, end) = (*self.range.start(), *self.range.end());
-        let first = start.next_multiple_of(step);
-        let count = (end.saturating_sub(first) / step).saturating_add(1);
-        if first > end {
-            return Err(OpenError::Capacity);
-        }
+        let first = start.checked_next_multiple_of(step).filter(|first| *first <= end);
+        let first = first.ok_or(OpenError::Capacity)?;
+        let count = ((end - first) / step).saturating_add(1);
         let chosen = u16::from_be_bytes(clock::random()) % count;
         for attempt in 0..count.min(TRIES) {
             let index = (u32::from(chosen) + u32::from(attempt)) % u32::from(count);
@@ -218,10 +215,8 @@ impl RelayPorts {
 
     /// The name by which the world, and so the client, knows where something came from.
     pub(super) fn outward(&self, from: SocketAddr) -> SocketAddr {
-        if self.externals.is_empty() || !self.range.contains(&from.port()) {
-            return from;
-        }
-        self.advertise(from)
+        let is_relay = self.range.contains(&from.port()) && self.locals.contains(&from.ip());
+        if is_relay { self.advertise(from) } else { from }
     }
 
     /// All addresses that relays can have, as the world sees them.
@@ -254,12 +249,24 @@ fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// A TCP socket at an address that several of them share: the listener, and the connections that
-/// start from it.
-pub(super) fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
+/// Listens where nobody else does. Only then the address may be shared, with the connections that
+/// start from it: two listeners that share would each get a part of the connections.
+fn tcp_listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = tcp_socket(address, false)?;
+    socket.set_reuse_port(true)?;
+    socket.listen(16)?;
+    Ok(socket.into())
+}
+
+/// A TCP socket that starts from the address of a listener.
+pub(super) fn tcp_beside_listener(address: SocketAddr) -> io::Result<Socket> {
+    tcp_socket(address, true)
+}
+
+fn tcp_socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
@@ -278,4 +285,245 @@ fn default_route(family: Family) -> Option<IpAddr> {
     let socket = UdpSocket::bind((any, 0)).ok()?;
     socket.connect((somewhere, 9)).ok()?;
     Some(socket.local_addr().ok()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::config::PortRange;
+
+    const LOCALS: [&str; 4] = ["10.0.0.5", "10.0.0.6", "127.0.0.1", "2001:db8::5"];
+
+    fn ports(edit: impl FnOnce(&mut TurnConfig)) -> RelayPorts {
+        let mut config = TurnConfig::default();
+        edit(&mut config);
+        RelayPorts::new(&config, &LOCALS.map(|ip| ip.parse().unwrap()))
+    }
+
+    fn behind_nat(externals: &[&str]) -> RelayPorts {
+        let externals = externals.iter().map(|it| it.parse().unwrap()).collect();
+        ports(|config| config.external_addresses = externals)
+    }
+
+    /// A server on 127.0.0.1 with these ports.
+    fn with_range(first: u16, last: u16) -> RelayPorts {
+        ports(|config| config.relay_ports = PortRange(first..=last))
+    }
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn loopback(port: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    /// An even port that is free, and the next one is, too.
+    fn free_pair() -> u16 {
+        loop {
+            let socket = UdpSocket::bind(loopback(0)).unwrap();
+            let port = socket.local_addr().unwrap().port();
+            if port.is_multiple_of(2) && UdpSocket::bind(loopback(port + 1)).is_ok() {
+                return port;
+            }
+        }
+    }
+
+    fn udp_ports(opened: Opened<UdpSocket>) -> Vec<Result<u16, OpenError>> {
+        let port = |socket: UdpSocket| socket.local_addr().unwrap().port();
+        opened.sockets.into_iter().map(|socket| socket.map(port)).collect()
+    }
+
+    #[test]
+    fn without_nat_every_address_is_what_it_is() {
+        let ports = behind_nat(&[]);
+        for address in ["10.0.0.5:50000", "127.0.0.1:50000", "[2001:db8::5]:50000", "1.2.3.4:50000"]
+        {
+            let address = at(address);
+            assert_eq!(ports.advertise(address), address);
+            assert_eq!(ports.inward(at("10.0.0.5:50001"), address), address);
+            assert_eq!(ports.outward(address), address);
+        }
+    }
+
+    #[test]
+    fn one_public_address_stands_for_all_of_its_family() {
+        let ports = behind_nat(&["203.0.113.5"]);
+        assert_eq!(ports.advertise(at("10.0.0.5:50000")), at("203.0.113.5:50000"));
+        assert_eq!(ports.advertise(at("10.0.0.6:50000")), at("203.0.113.5:50000"));
+        assert_eq!(ports.advertise(at("[2001:db8::5]:50000")), at("[2001:db8::5]:50000"));
+        assert_eq!(ports.advertise(at("127.0.0.1:50000")), at("127.0.0.1:50000"));
+    }
+
+    #[test]
+    fn a_named_address_goes_before_the_general_one() {
+        let ports = behind_nat(&["203.0.113.5", "203.0.113.6/10.0.0.6", "2001:db8:1::5"]);
+        assert_eq!(ports.advertise(at("10.0.0.5:50000")), at("203.0.113.5:50000"));
+        assert_eq!(ports.advertise(at("10.0.0.6:50000")), at("203.0.113.6:50000"));
+        assert_eq!(ports.advertise(at("[2001:db8::5]:50000")), at("[2001:db8:1::5]:50000"));
+    }
+
+    #[test]
+    fn relays_of_ours_are_reached_inside_and_others_where_they_are() {
+        let ports = behind_nat(&["203.0.113.5/10.0.0.5", "203.0.113.6/10.0.0.6"]);
+        let from = at("10.0.0.5:50000");
+        for (peer, to) in [
+            ("203.0.113.5:50001", "10.0.0.5:50001"),
+            ("203.0.113.6:50001", "10.0.0.6:50001"),
+            ("203.0.113.7:50001", "203.0.113.7:50001"),
+            // Not a relayed address: other machines may be behind the same public one.
+            ("203.0.113.5:4000", "203.0.113.5:4000"),
+        ] {
+            assert_eq!(ports.inward(from, at(peer)), at(to), "{peer}");
+        }
+        let general = behind_nat(&["203.0.113.5"]);
+        assert_eq!(general.inward(from, at("203.0.113.5:50001")), at("10.0.0.5:50001"));
+        assert_eq!(general.inward(from, at("198.51.100.7:50001")), at("198.51.100.7:50001"));
+    }
+
+    #[test]
+    fn relays_of_ours_are_told_by_their_public_name() {
+        for external in ["203.0.113.5", "203.0.113.5/10.0.0.5"] {
+            let ports = behind_nat(&[external]);
+            assert_eq!(ports.outward(at("10.0.0.5:50000")), at("203.0.113.5:50000"));
+            assert_eq!(ports.outward(at("10.0.0.5:4000")), at("10.0.0.5:4000"));
+        }
+    }
+
+    /// It was taken for a relay of ours whenever its port was in the range of relays.
+    #[test]
+    fn a_peer_elsewhere_keeps_its_address() {
+        let ports = behind_nat(&["203.0.113.5"]);
+        for peer in ["198.51.100.7:50000", "192.168.1.7:65535"] {
+            assert_eq!(ports.outward(at(peer)), at(peer));
+        }
+    }
+
+    #[test]
+    fn the_advertised_addresses_are_those_that_relays_can_have() {
+        let reached = |texts: &[&str]| -> Vec<IpAddr> {
+            texts.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        let advertised = |ports: &RelayPorts, texts: &[&str]| {
+            let mut all = ports.advertised(reached(texts).into_iter());
+            // The machine's own default routes are no business of the test.
+            all.retain(|ip| !ports.defaults.contains(ip));
+            all.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let plain = behind_nat(&[]);
+        assert_eq!(advertised(&plain, &["10.0.0.5", "2001:db8::5"]), ["10.0.0.5", "2001:db8::5"]);
+        assert_eq!(advertised(&plain, &["127.0.0.1"]), ["127.0.0.1", "::1"]);
+        let external = behind_nat(&["203.0.113.5"]);
+        assert_eq!(advertised(&external, &["10.0.0.5", "10.0.0.6"]), ["203.0.113.5"]);
+        assert_eq!(advertised(&external, &["::1"]), ["127.0.0.1", "::1"]);
+        let chosen = ports(|config| {
+            config.relay_addresses = reached(&["10.0.0.6"]);
+            config.external_addresses = vec!["203.0.113.6/10.0.0.6".parse().unwrap()];
+        });
+        assert_eq!(advertised(&chosen, &["10.0.0.5"]), ["203.0.113.6"]);
+    }
+
+    #[test]
+    fn relays_are_where_the_client_reached_us_unless_chosen() {
+        let local = |ports: &RelayPorts, server: &str, family| {
+            ports.local(server.parse().unwrap(), family).map(|ip| ip.to_string())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let plain = ports(|_| {});
+        assert_eq!(local(&plain, "10.0.0.6", Family::V4), some("10.0.0.6"));
+        assert_eq!(local(&plain, "2001:db8::5", Family::V6), some("2001:db8::5"));
+        assert_eq!(local(&plain, "::1", Family::V4), some("127.0.0.1"));
+        assert_eq!(local(&plain, "127.0.0.1", Family::V6), some("::1"));
+        let chosen = ports(|config| {
+            config.relay_addresses = vec!["10.0.0.5".parse().unwrap(), "10.0.0.6".parse().unwrap()];
+        });
+        assert_eq!(local(&chosen, "10.0.0.6", Family::V4), some("10.0.0.6"));
+        assert_eq!(local(&chosen, "10.0.0.7", Family::V4), some("10.0.0.5"));
+        assert_eq!(local(&chosen, "2001:db8::5", Family::V6), None);
+    }
+
+    #[test]
+    fn ports_are_those_of_the_range_until_none_is_free() {
+        let first = free_pair();
+        let ports = with_range(first, first + 1);
+        let open = || ports.open_udp(loopback(0), &[Family::V4], Port::Any);
+        let (one, other) = (open(), open());
+        assert_eq!(udp_ports(open()), [Err(OpenError::Capacity)]);
+        let mut both = [udp_ports(one), udp_ports(other)].concat();
+        both.sort_unstable_by_key(|port| port.unwrap());
+        assert_eq!(both, [Ok(first), Ok(first + 1)]);
+        assert!(udp_ports(open())[0].is_ok(), "what is closed is free again");
+    }
+
+    /// Two clients once listened on one address, and each got a part of the other's connections.
+    #[test]
+    fn a_tcp_port_belongs_to_one_allocation() {
+        let port = free_pair();
+        let ports = with_range(port, port);
+        let open = || ports.open_tcp(loopback(0), &[Family::V4]).sockets.remove(0);
+        let listener = open().unwrap();
+        assert_eq!(open().unwrap_err(), OpenError::Capacity);
+        // Connections start from it nevertheless.
+        assert!(tcp_beside_listener(listener.local_addr().unwrap()).is_ok());
+        drop(listener);
+        assert!(open().is_ok());
+    }
+
+    #[test]
+    fn an_even_port_is_even() {
+        let first = free_pair();
+        for (ports, expected) in [
+            (with_range(first, first + 1), Ok(first)),
+            (with_range(first + 1, first + 1), Err(OpenError::Capacity)),
+            // There is no even port after the last one, and arithmetic once began again at 0.
+            (with_range(65535, 65535), Err(OpenError::Capacity)),
+        ] {
+            for reserve in [false, true] {
+                let opened = ports.open_udp(loopback(0), &[Family::V4], Port::Even { reserve });
+                assert_eq!(opened.token.is_some(), reserve && expected.is_ok());
+                assert_eq!(udp_ports(opened), [expected]);
+                ports.forget_expired(clock::now() + RESERVATION);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pair_does_not_leave_the_range() {
+        let first = free_pair();
+        let ports = with_range(first, first);
+        let opened = ports.open_udp(loopback(0), &[Family::V4], Port::Even { reserve: true });
+        assert_eq!((opened.token, udp_ports(opened)), (None, vec![Err(OpenError::Capacity)]));
+    }
+
+    #[test]
+    fn the_next_port_is_for_the_one_with_the_token_and_only_once() {
+        let first = free_pair();
+        let ports = with_range(first, first + 1);
+        let even = ports.open_udp(loopback(0), &[Family::V4], Port::Even { reserve: true });
+        let token = even.token.unwrap();
+        let reserved = |token| {
+            udp_ports(ports.open_udp(loopback(0), &[Family::V4], Port::Reserved(token))).remove(0)
+        };
+        assert_eq!(reserved(token ^ 1), Err(OpenError::Capacity));
+        assert_eq!(reserved(token), Ok(first + 1));
+        assert_eq!(reserved(token), Err(OpenError::Capacity));
+    }
+
+    #[test]
+    fn a_port_that_nobody_comes_for_is_free_again() {
+        let first = free_pair();
+        let ports = with_range(first, first + 1);
+        let even = ports.open_udp(loopback(0), &[Family::V4], Port::Even { reserve: true });
+        let begin = clock::now();
+        ports.forget_expired(begin + RESERVATION - Duration::from_secs(1));
+        assert_eq!(ports.lock().len(), 1);
+        ports.forget_expired(begin + RESERVATION);
+        assert!(ports.lock().is_empty());
+        let late = Port::Reserved(even.token.unwrap());
+        let late = ports.open_udp(loopback(0), &[Family::V4], late);
+        assert_eq!(udp_ports(late), [Err(OpenError::Capacity)]);
+        let next = ports.open_udp(loopback(0), &[Family::V4], Port::Any);
+        assert_eq!(udp_ports(next), [Ok(first + 1)]);
+    }
 }

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Common;
 use super::data::{PeerConnection, splice};
-use super::ports::tcp_socket;
+use super::ports::tcp_beside_listener;
 use crate::clock;
 use crate::edge::Place;
 use crate::http::{Certificates, ClientIo};
@@ -482,6 +482,6 @@ async fn receive(relays: &[Option<Relay>], datagram: &mut [u8]) -> Wake {
 }
 
 async fn connect_from(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
-    let socket: std::net::TcpStream = tcp_socket(from)?.into();
+    let socket: std::net::TcpStream = tcp_beside_listener(from)?.into();
     TcpSocket::from_std_stream(socket).connect(to).await
 }
