@@ -84,7 +84,7 @@ fn xor_address(value: &[u8], mask: &[u8]) -> Option<SocketAddr> {
         (2, 16) => IpAddr::V6(Ipv6Addr::from(xor::<16>(address, mask))),
         _ => return None,
     };
-    Some(SocketAddr::new(ip, port))
+    Some(SocketAddr::new(ip.to_canonical(), port))
 }
 
 fn xor<const N: usize>(bytes: &[u8], mask: &[u8]) -> [u8; N] {

@@ -11,7 +11,7 @@ use stun_types::message::{IntegrityKey, Message, MessageClass};
 use crate::address::{Family, FiveTuple, Now, Transport};
 use crate::allocation::{Client, ClientId, Connection, Relay, RelayId, User};
 use crate::answer::{Answer, Request, code_of};
-use crate::payload::{Envelope, Kind, LONGEST_PAYLOAD, classify};
+use crate::payload::{Envelope, Kind, LONGEST_PAYLOAD, classify, frame_length};
 use crate::policy::Ports;
 use crate::report::{CloseReason, Counts, Owner, Refusal, Report};
 use crate::requests::{self, Refused, Verdict};
@@ -19,6 +19,10 @@ use crate::shared::Shared;
 
 /// How often expired allocations are looked for; what has expired is not used in between.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// The longest request that is read: one for all permissions that a client may have. Whoever wants
+/// a signature checked over more wants our time.
+const LONGEST_REQUEST: usize = 8 * 1024;
 
 /// What an allocation relays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +155,9 @@ pub struct Server {
     pub(crate) shared: Arc<Shared>,
     pub(crate) by_address: HashMap<FiveTuple, ClientId>,
     pub(crate) clients: Slab<Client>,
-    pub(crate) relays: Slab<Relay>,
+    /// `None` is one that is closed and whose [`Command::Close`] the driver has not heard yet: its
+    /// id must not be given to another meanwhile.
+    pub(crate) relays: Slab<Option<Relay>>,
     pub(crate) commands: VecDeque<Command>,
     counts: Vec<Counts>,
     next_sweep: Option<Instant>,
@@ -236,7 +242,8 @@ impl Server {
     ) -> Option<ToPeer<'a>> {
         let client = &mut self.clients[id.0];
         let relay = client.relay(Family::of(peer.ip()))?;
-        if self.relays[relay.0].expires <= now.instant || client.protocol == Protocol::Tcp {
+        let at = self.relays.get(relay.0)?.as_ref()?;
+        if at.expires <= now.instant || client.protocol == Protocol::Tcp {
             return None;
         }
         if !client.up.admit(self.shared.settings.bandwidth, payload.len(), now.instant) {
@@ -256,7 +263,7 @@ impl Server {
         length: usize,
         now: Now,
     ) -> Option<ToClient> {
-        let at = self.relays.get(relay.0)?;
+        let at = self.relays.get(relay.0)?.as_ref()?;
         let id = at.client;
         let client = &mut self.clients[id.0];
         let permitted = client.permitted(peer.ip().to_canonical(), now.instant).is_some();
@@ -283,7 +290,10 @@ impl Server {
     }
 
     fn handle_stun(&mut self, from: &FiveTuple, data: &[u8], now: Now) {
-        let Ok(message) = Message::from_bytes(data) else {
+        // The library reads attributes behind the end that the header tells, and panics in debug
+        // builds when a signature is near the end of 64 KiB.
+        let readable = data.len() <= LONGEST_REQUEST && frame_length(data) == Ok(Some(data.len()));
+        let Some(message) = readable.then(|| Message::from_bytes(data).ok()).flatten() else {
             self.count(None, Refusal::Noise);
             return;
         };
@@ -340,7 +350,11 @@ impl Server {
 
     /// What is to be done, oldest first; after every `handle_*` until it is `None`.
     pub fn next_command(&mut self) -> Option<Command> {
-        self.commands.pop_front()
+        let command = self.commands.pop_front();
+        if let Some(Command::Close(relay)) = command {
+            self.relays.remove(relay.0);
+        }
+        command
     }
 
     /// The sockets that [`Command::Open`] asked for are there, or not. The ids of those that are
@@ -413,22 +427,26 @@ impl Server {
             return;
         }
         for id in self.all_clients() {
-            let client = &mut self.clients[id.0];
-            client.forget_expired(now.instant);
-            if client.answer.is_none() {
-                continue;
-            }
-            for index in 0..client.relays.len() {
-                let expired = |relay: &RelayId| self.relays[relay.0].expires <= now.instant;
-                if let Some(relay) = self.clients[id.0].relays[index].filter(expired) {
-                    self.close_relay(id, relay);
-                }
-            }
-            if self.clients[id.0].relays.iter().all(Option::is_none) {
-                self.close(id, CloseReason::Expired, now);
-            }
+            self.clients[id.0].forget_expired(now.instant);
+            self.expire(id, now);
         }
         self.next_sweep = (!self.clients.is_empty()).then(|| now.instant + SWEEP);
+    }
+
+    /// Ends the relayed addresses of a client that have expired, and with the last one the
+    /// allocation.
+    pub(crate) fn expire(&mut self, id: ClientId, now: Now) {
+        if self.clients[id.0].answer.is_none() {
+            return;
+        }
+        for relay in self.clients[id.0].relays.into_iter().flatten() {
+            if self.relay_at(relay).is_none_or(|at| at.expires <= now.instant) {
+                self.close_relay(id, relay);
+            }
+        }
+        if self.clients[id.0].relays.iter().all(Option::is_none) {
+            self.close(id, CloseReason::Expired, now);
+        }
     }
 
     /// What was relayed and refused since the last call, for each app that did something.
@@ -463,7 +481,7 @@ impl Server {
         let Some(client) = self.clients.try_remove(id.0) else { return };
         self.by_address.remove(&client.address);
         for relay in client.relays.into_iter().flatten() {
-            self.relays.remove(relay.0);
+            self.relays[relay.0] = None;
             self.commands.push_back(Command::Close(relay));
         }
         if client.answer.is_some() {
@@ -476,8 +494,18 @@ impl Server {
         }
     }
 
+    pub(crate) fn relay_at(&self, relay: RelayId) -> Option<&Relay> {
+        self.relays.get(relay.0)?.as_ref()
+    }
+
+    pub(crate) fn keep_relay(&mut self, relay: RelayId, expires: Instant) {
+        if let Some(Some(relay)) = self.relays.get_mut(relay.0) {
+            relay.expires = expires;
+        }
+    }
+
     pub(crate) fn close_relay(&mut self, id: ClientId, relay: RelayId) {
-        self.relays.remove(relay.0);
+        self.relays[relay.0] = None;
         for slot in &mut self.clients[id.0].relays {
             *slot = slot.filter(|it| *it != relay);
         }

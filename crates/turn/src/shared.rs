@@ -86,10 +86,15 @@ impl Shared {
     /// The next server to send a client to; of the family that it reached us on if there is one
     /// (RFC 8489 section 10 allows no other).
     pub(crate) fn alternate(&self, family: Family) -> Option<SocketAddr> {
-        let alternates = &self.settings.alternates;
-        let fitting = || alternates.iter().filter(|it| Family::of(it.ip()) == family);
+        let count = self.alternates(family).count();
         let turn = self.next_alternate.fetch_add(1, Ordering::Relaxed);
-        fitting().nth(turn.checked_rem(fitting().count())?).copied()
+        self.alternates(family).nth(turn.checked_rem(count)?)
+    }
+
+    /// The servers that clients of this family may be sent to.
+    pub(crate) fn alternates(&self, family: Family) -> impl Iterator<Item = SocketAddr> {
+        let alternates = self.settings.alternates.iter().copied();
+        alternates.filter(move |alternate| Family::of(alternate.ip()) == family)
     }
 
     pub(crate) fn connection_id(&self) -> ConnectionId {

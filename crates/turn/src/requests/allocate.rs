@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use stun_types::attribute::ErrorCode;
+use stun_types::prelude::AttributeStaticType;
 use turn_types::attribute::{
     AdditionalAddressFamily, EvenPort, Lifetime, RequestedAddressFamily, RequestedTransport,
     ReservationToken,
@@ -34,7 +35,8 @@ pub(super) fn handle(server: &mut Server, asked: Authenticated<'_>) -> Result<()
     }
     let wish = Wish::read(&asked)?;
     if server.shared.is_draining() {
-        return Err(if server.shared.alternate(Family::of(asked.from.server.ip())).is_some() {
+        let family = Family::of(asked.from.server.ip());
+        return Err(if server.shared.alternates(family).next().is_some() {
             Refusal::Draining.into()
         } else {
             Refused::with_code(Refusal::Draining, ErrorCode::INSUFFICIENT_CAPACITY)
@@ -82,8 +84,8 @@ impl Wish {
         };
         let even = asked.attribute::<EvenPort>()?;
         let token = asked.attribute::<ReservationToken>()?;
-        let requested = family::<RequestedAddressFamily>(asked, RequestedAddressFamily::family)?;
-        let additional = family::<AdditionalAddressFamily>(asked, AdditionalAddressFamily::family)?;
+        let requested = family::<RequestedAddressFamily>(asked)?;
+        let additional = family::<AdditionalAddressFamily>(asked)?;
         if protocol == Protocol::Tcp
             && (asked.from.transport == Transport::Udp || even.is_some() || token.is_some())
         {
@@ -110,23 +112,19 @@ impl Wish {
 }
 
 /// A family attribute; a family that is neither IPv4 nor IPv6 is told as such.
-pub(super) fn family<'a, A>(
-    asked: &'a Authenticated<'_>,
-    read: impl Fn(&A) -> turn_types::AddressFamily,
-) -> Result<Option<Family>, Refused>
-where
-    A: stun_types::prelude::AttributeFromRaw<'a> + stun_types::prelude::AttributeStaticType,
-{
-    if !asked.has::<A>() {
-        return Ok(None);
+/// Read by hand, because the library cannot tell an additional IPv4 (400) from an unknown family (440).
+pub(super) fn family<A: AttributeStaticType>(
+    asked: &Authenticated<'_>,
+) -> Result<Option<Family>, Refused> {
+    let Some(attribute) = asked.message.raw_attribute(A::TYPE) else { return Ok(None) };
+    match attribute.value[..] {
+        [1, _, _, _] => Ok(Some(Family::V4)),
+        [2, _, _, _] => Ok(Some(Family::V6)),
+        [_, _, _, _] => {
+            Err(Refused::with_code(Refusal::AddressFamily, ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED))
+        }
+        _ => Err(Refusal::BadRequest.into()),
     }
-    let unsupported =
-        || Refused::with_code(Refusal::AddressFamily, ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED);
-    let attribute = asked.message.attribute::<A>().map_err(|_| unsupported())?;
-    Ok(Some(match read(&attribute) {
-        turn_types::AddressFamily::IPV4 => Family::V4,
-        turn_types::AddressFamily::IPV6 => Family::V6,
-    }))
 }
 
 /// What a client gets of what it asks for, so that no allocation outlives both its credential and
@@ -160,7 +158,7 @@ pub(crate) fn opened(
     for result in opened.relays {
         match result {
             Ok(address) => {
-                let relay = RelayId(server.relays.insert(Relay { client: id, expires }));
+                let relay = RelayId(server.relays.insert(Some(Relay { client: id, expires })));
                 client.relays[Family::of(address.ip()).index()] = Some(relay);
                 answer = answer.relayed(address);
                 relayed.push(address);

@@ -80,10 +80,6 @@ impl Authenticated<'_> {
         self.message.attribute::<A>().map(Some).map_err(|_| Refusal::BadRequest.into())
     }
 
-    pub(crate) fn has<A: AttributeStaticType>(&self) -> bool {
-        self.message.has_attribute(A::TYPE)
-    }
-
     /// The sender's client, whose user it must be (RFC 8656 section 5).
     pub(crate) fn client(&self, server: &Server) -> Result<ClientId, Refused> {
         let id = server.by_address.get(&self.from).copied();
@@ -116,6 +112,9 @@ pub(crate) fn handle(
         Ok(user) => user,
         Err(refusal) => return anonymous(refusal),
     };
+    if let Some(id) = server.by_address.get(from) {
+        server.expire(*id, now);
+    }
     let (key, app) = (user.key.clone(), user.app);
     let request = Request::of(message);
     let asked = Authenticated { from: *from, message, request, user, now };

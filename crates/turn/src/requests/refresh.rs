@@ -12,7 +12,7 @@ use crate::server::Server;
 pub(super) fn handle(server: &mut Server, asked: &Authenticated<'_>) -> Result<(), Refused> {
     let id = asked.client(server)?;
     let lifetime = asked.attribute::<Lifetime>()?.map(|lifetime| lifetime.seconds());
-    let family = family::<RequestedAddressFamily>(asked, RequestedAddressFamily::family)?;
+    let family = family::<RequestedAddressFamily>(asked)?;
     let client = &server.clients[id.0];
     let relays: Vec<_> = match family {
         Some(family) => client.relay(family).into_iter().collect(),
@@ -36,7 +36,7 @@ pub(super) fn handle(server: &mut Server, asked: &Authenticated<'_>) -> Result<(
         return Err(Refusal::Expired.into());
     }
     for relay in relays {
-        server.relays[relay.0].expires = asked.now.instant + Duration::from_secs(granted.into());
+        server.keep_relay(relay, asked.now.instant + Duration::from_secs(granted.into()));
     }
     asked.answer(server, |answer| answer.lifetime(granted));
     Ok(())

@@ -58,7 +58,9 @@ pub(crate) fn connected(
     result: Result<(), ConnectError>,
 ) -> Option<(ConnectionId, Arc<str>)> {
     let client = server.clients.get_mut(id.0)?;
-    let Some(Connection::Pending(request)) = client.connections.remove(&peer) else { return None };
+    let Some(Connection::Pending(request)) = client.connections.get(&peer) else { return None };
+    let request = *request;
+    client.connections.remove(&peer);
     let (to, app) = (client.address, client.user.app);
     let key = client.user.key.clone();
     if result.is_ok() {
@@ -84,9 +86,15 @@ pub(crate) fn incoming(
     peer: SocketAddr,
     now: Now,
 ) -> Option<(ConnectionId, Arc<str>)> {
-    let id = server.relays.get(relay.0)?.client;
+    let at = server.relay_at(relay).filter(|relay| relay.expires > now.instant)?;
+    let id = at.client;
     let client = &mut server.clients[id.0];
     let app = client.user.app;
+    // Whoever waits for that very connection is answered by `connected`.
+    if client.connections.contains_key(&peer) {
+        server.count(Some(app), Refusal::PeerConnection);
+        return None;
+    }
     if client.permitted(peer.ip().to_canonical(), now.instant).is_none() {
         server.count(Some(app), Refusal::NoPermission);
         return None;
