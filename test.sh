@@ -26,6 +26,7 @@ main() {
   if [[ $mode != quick ]]; then
     need chromium chromium
     need firefox-esr firefox-esr
+    need openssl openssl
     need certutil libnss3-tools
     need ip iproute2
     check "release build" cargo build --release --locked

@@ -1,42 +1,75 @@
-// Debian's Chromium and Firefox, kept on the loopback interface.
+// Debian's Chromium and Firefox, kept on the loopback interface or on a host of network.mjs.
+
+import { fileURLToPath } from 'node:url';
 
 import puppeteer from 'puppeteer-core';
 
-const chromium = {
-  browser: 'chrome',
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-    '--use-fake-ui-for-media-stream',
-    '--use-fake-device-for-media-stream',
-    '--disable-features=WebRtcHideLocalIpsWithMdns',
-    '--allow-loopback-in-peer-connection',
-  ],
-};
-
-const firefox = {
-  browser: 'firefox',
-  executablePath: '/usr/bin/firefox-esr',
-  extraPrefsFirefox: {
-    'network.dns.disabled': true,
-    'network.websocket.delay-failed-reconnects': false,
-    'dom.min_background_timeout_value': 4,
-    'media.navigator.permission.disabled': true,
-    'media.navigator.streams.fake': true,
-    'media.peerconnection.ice.loopback': true,
-    'media.peerconnection.ice.obfuscate_host_addresses': false,
-  },
-};
+import { freeTcpPort } from './ports.mjs';
 
 const browsers = { chromium, firefox };
 
 export const browserNames = process.env.E2E_BROWSER ? [process.env.E2E_BROWSER] : Object.keys(browsers);
 
-export const launch = (name) => puppeteer.launch({ ...browsers[name], headless: !process.env.E2E_HEADFUL });
+// `authority`: whose certificates to trust. `origin`: of the pages, which may use a camera whatever it is.
+export const launch = (name, { authority } = {}) => puppeteer.launch(optionsOf(name, authority));
+
+// The browser runs on the host, and is driven from here through a door.
+export async function launchOn(host, name, origin) {
+  const options = optionsOf(name, undefined, origin);
+  const debuggingPort = await freeTcpPort();
+  await host.openDoor(debuggingPort);
+  return puppeteer.launch({
+    ...options,
+    executablePath: fileURLToPath(new URL('on_host.sh', import.meta.url)),
+    env: { ...process.env, E2E_ENTRY: host.entry.join(' '), E2E_PROGRAM: options.executablePath },
+    debuggingPort,
+  });
+}
+
+const optionsOf = (name, authority, origin = 'http://127.0.0.1') => ({
+  ...browsers[name](authority, new URL(origin)),
+  headless: !process.env.E2E_HEADFUL,
+});
+
+function chromium(authority, { origin, hostname }) {
+  // The names of TURN servers are looked up with a dot at the end.
+  const reachable = ['127.0.0.1', 'localhost', 'localhost.', hostname].map((host) => `, EXCLUDE ${host}`);
+  return {
+    browser: 'chrome',
+    executablePath: '/usr/bin/chromium',
+    env: { ...process.env, ...(authority && { HOME: authority.home }) },
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      `--host-resolver-rules=MAP * ~NOTFOUND${reachable.join('')}`,
+      `--unsafely-treat-insecure-origin-as-secure=${origin}`,
+      '--use-fake-ui-for-media-stream',
+      '--use-fake-device-for-media-stream',
+      '--disable-features=WebRtcHideLocalIpsWithMdns',
+      '--allow-loopback-in-peer-connection',
+    ],
+  };
+}
+
+function firefox(authority, { hostname }) {
+  return {
+    browser: 'firefox',
+    executablePath: '/usr/bin/firefox-esr',
+    userDataDir: authority?.firefoxProfile,
+    extraPrefsFirefox: {
+      'network.dns.disabled': true,
+      'network.websocket.delay-failed-reconnects': false,
+      'dom.min_background_timeout_value': 4,
+      'dom.securecontext.allowlist': hostname,
+      'media.navigator.permission.disabled': true,
+      'media.navigator.streams.fake': true,
+      'media.peerconnection.ice.loopback': true,
+      'media.peerconnection.ice.obfuscate_host_addresses': false,
+    },
+  };
+}

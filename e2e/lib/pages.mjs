@@ -11,19 +11,20 @@ const types = { html: 'text/html; charset=utf-8', js: 'text/javascript', mjs: 't
 export class Pages {
   #http = createServer((request, response) => this.#answer(request, response));
 
-  static async start() {
+  // `listener`: a listening socket to use, that of a host of network.mjs.
+  static async start(listener) {
     const pages = new Pages();
-    pages.#http.listen(0, '127.0.0.1');
+    pages.#http.listen(...(listener ? [listener] : [0, '127.0.0.1']));
     await once(pages.#http, 'listening');
     return pages;
   }
 
-  get origin() {
-    return `http://127.0.0.1:${this.#http.address().port}`;
+  originOn(host) {
+    return `http://${host}:${this.#http.address().port}`;
   }
 
-  urlFor(client, { webSocket = true } = {}) {
-    return `${this.origin}/tab?${new URLSearchParams({ client, webSocket })}`;
+  urlFor(client, { webSocket = true, host = '127.0.0.1' } = {}) {
+    return `${this.originOn(host)}/tab?${new URLSearchParams({ client, webSocket })}`;
   }
 
   async stop() {
@@ -32,7 +33,7 @@ export class Pages {
   }
 
   async #answer({ url }, response) {
-    const { pathname, searchParams } = new URL(url, this.origin);
+    const { pathname, searchParams } = new URL(url, 'http://pages');
     const extension = pathname.split('.').pop();
     try {
       const body = pathname === '/tab' ? tab(searchParams) : await file(pathname);

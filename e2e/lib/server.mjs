@@ -3,11 +3,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { freeTcpPort } from './ports.mjs';
+
+const PATIENCE_MS = 15_000;
 const program = (process.env.E2E_SERVER ?? 'peerway') === 'peerserver' ? peerserver() : peerway();
+
+// What a server is started with that is not to relay: the ports of TURN are the same for all.
+const WITHOUT_TURN = program.isPeerServer ? [] : ['--no-turn'];
 
 // What stock PeerServer 1.0.2 cannot do is skipped there, with the reason.
 export const unlessPeerServer = (reason) => ({ skip: program.isPeerServer && reason });
@@ -15,10 +20,16 @@ export const unlessPeerServer = (reason) => ({ skip: program.isPeerServer && rea
 export class Server {
   #process;
   #output = [];
+  #flags;
+  #host;
 
-  static async start() {
+  // On a host of network.mjs it is reached from here through a door.
+  static async start({ flags = WITHOUT_TURN, host } = {}) {
     const server = new Server();
-    server.port = await freePort();
+    server.port = await freeTcpPort();
+    server.#flags = ['--port', server.port, '--path', '/', '--allow_discovery', ...flags];
+    server.#host = host;
+    await host?.openDoor(server.port);
     await server.start();
     return server;
   }
@@ -32,9 +43,9 @@ export class Server {
   }
 
   async start() {
-    const flags = ['--port', this.port, '--path', '/', '--allow_discovery'];
+    const [command, ...args] = [...(this.#host?.entry ?? []), program.path, ...this.#flags];
     const env = { ...process.env, NO_COLOR: '1' };
-    this.#process = spawn(program.path, flags, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     process.once('exit', () => this.#process.kill('SIGKILL'));
     this.#process.on('error', (error) => this.#output.push(`${error}\n`));
     this.#process.stdout.on('data', (text) => this.#output.push(text));
@@ -58,8 +69,21 @@ export class Server {
     }
   }
 
+  // Waits until the samples of a metric that carry this label add up to as much.
+  async counts(metric, label, least) {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const lines = (await (await fetch(`${this.url}metrics`)).text()).split('\n');
+      const samples = lines.filter((line) => line.startsWith(`${metric}{`) && line.includes(label));
+      const sum = samples.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+      if (sum >= least) return;
+      if (Date.now() >= deadline) throw new Error(`${metric} of ${label} is ${sum}, not ${least}`);
+      await delay(50);
+    }
+  }
+
   async #untilHealthy() {
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + PATIENCE_MS;
     while (Date.now() < deadline && this.#process.exitCode === null && this.#process.pid) {
       const answer = await fetch(`${this.url}${program.health}`).catch(() => null);
       if (answer?.ok) return;
@@ -81,13 +105,4 @@ function peerway() {
 function peerserver() {
   const path = process.env.PEERSERVER_BIN ?? '/tmp/npm/node_modules/.bin/peerjs';
   return { path, health: '', isPeerServer: true };
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

@@ -9,17 +9,25 @@ import { Tab } from './tab.mjs';
 
 export function inEveryBrowser(define) {
   for (const name of browserNames) {
-    describe(name, () => {
-      const stage = new Stage(name);
-      before(() => stage.raise(), { timeout: 60_000 });
-      after(() => stage.strike(), { timeout: 60_000 });
-      define(stage);
-    });
+    on(new Stage(name), define);
   }
 }
 
-class Stage {
+// Tests on a stage; `options` as of `describe`.
+export function on(stage, define, options = {}) {
+  describe(stage.browserName, options, () => {
+    before(() => stage.raise(), { timeout: 60_000 });
+    after(() => stage.strike(), { timeout: 60_000 });
+    define(stage);
+  });
+}
+
+export class Stage {
   #tabs = [];
+
+  // Where tabs can be: in a browser, and with the server under an address. The first is for the first of a pair, the
+  // last for the other.
+  seats = [];
 
   constructor(browserName) {
     this.browserName = browserName;
@@ -28,11 +36,11 @@ class Stage {
   async raise() {
     this.server = await Server.start();
     this.pages = await Pages.start();
-    this.browser = await launch(this.browserName);
+    this.seats = [{ browser: await launch(this.browserName), host: '127.0.0.1' }];
   }
 
   async strike() {
-    await Promise.allSettled([this.browser?.close(), this.pages?.stop()]);
+    await Promise.allSettled([...this.seats.map(({ browser }) => browser.close()), this.pages?.stop()]);
     await this.server?.stop();
   }
 
@@ -50,17 +58,21 @@ class Stage {
   }
 
   // A page with the given PeerJS loaded and no peer yet.
-  async tab(client, options) {
+  async tab(client, { seat = this.seats[0], ...options } = {}) {
     const name = `${client} tab ${this.#tabs.length + 1}`;
-    const tab = new Tab(name, client, await this.browser.newPage(), this.server.port);
+    const { browser, host } = seat;
+    const tab = new Tab(name, client, await browser.newPage(), { host, port: this.server.port });
     this.#tabs.push(tab);
-    await tab.load(this.pages.urlFor(client, options));
+    await tab.load(this.pages.urlFor(client, { host, ...options }));
     return tab;
   }
 
   // Two tabs whose peers are open.
   async pair(client, otherClient = client, options = {}) {
-    const tabs = [await this.tab(client, options), await this.tab(otherClient, options)];
+    const tabs = [
+      await this.tab(client, options),
+      await this.tab(otherClient, { seat: this.seats.at(-1), ...options }),
+    ];
     await Promise.all(tabs.map((tab) => tab.open()));
     return tabs;
   }

@@ -11,11 +11,12 @@ export const freshId = (name = 'peer') => `${name}-${process.pid}-${(idsGiven +=
 export class Tab {
   #console = [];
 
-  constructor(name, client, page, port) {
+  constructor(name, client, page, { host, port }) {
     this.name = name;
     this.client = client;
     this.page = page;
-    this.options = { host: '127.0.0.1', port, path: '/', debug: 2, config: { iceServers: [] } };
+    this.server = `http://${host}:${port}`;
+    this.options = { host, port, path: '/', debug: 2, config: { iceServers: [] } };
     page.on('console', (message) => this.#console.push(message.text()));
     page.on('pageerror', (error) => this.#console.push(`uncaught: ${error.message}`));
   }
@@ -148,6 +149,23 @@ class Link {
       this.index,
       nth,
     );
+  }
+
+  // Waits until ICE has a path or no more hope, and resolves to what it says then.
+  outcomeOfChecks() {
+    return this.tab.until(
+      `the end of the checks of connection ${this.index}`,
+      (index) => {
+        const state = e2e.links[index].connection.peerConnection?.iceConnectionState ?? 'closed';
+        return state !== 'new' && state !== 'checking' && state;
+      },
+      this.index,
+    );
+  }
+
+  // Waits for a path to the other end and resolves to what both its ends are.
+  path() {
+    return this.tab.until(`a path on connection ${this.index}`, (index) => e2e.path(index), this.index);
   }
 
   async showsVideo() {

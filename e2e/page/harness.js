@@ -64,6 +64,34 @@ window.e2e = (() => {
     return video?.framesDecoded ?? 0;
   }
 
+  // What the path in use leads from and to, null while there is none. Firefox has no stats of transports.
+  async function path(index) {
+    const report = await links[index].connection.peerConnection.getStats();
+    const all = [...report.values()];
+    const transport = all.find((stats) => stats.type === 'transport');
+    const pair = all.find((stats) => stats.id === transport?.selectedCandidatePairId || stats.selected);
+    if (!pair) return null;
+    const [local, remote] = [report.get(pair.localCandidateId), report.get(pair.remoteCandidateId)];
+    return { local: local.candidateType, remote: remote.candidateType, relayProtocol: local.relayProtocol };
+  }
+
+  // The relay candidates that these servers give.
+  async function relayCandidates(iceServers) {
+    const connection = new RTCPeerConnection({ iceTransportPolicy: 'relay', iceServers });
+    const candidates = [];
+    connection.addEventListener('icecandidate', ({ candidate }) => candidates.push(candidate?.candidate));
+    const gathered = new Promise((resolve) => {
+      connection.addEventListener('icegatheringstatechange', () => {
+        if (connection.iceGatheringState === 'complete') resolve();
+      });
+    });
+    connection.createDataChannel('any');
+    await connection.setLocalDescription();
+    await gathered;
+    connection.close();
+    return candidates.filter((candidate) => candidate?.includes(' typ relay '));
+  }
+
   // A value that survives the way to the test: binary becomes its length and digest, whatever its class.
   async function describe(value) {
     if (value instanceof Blob) return describe(await value.arrayBuffer());
@@ -89,6 +117,7 @@ window.e2e = (() => {
     return [JSON.stringify(events), ...chapters].join('\n');
   }
 
-  const api = { events, links, start, connect, call, send, framesDecoded, detailsOf, idOf, story };
+  const inspection = { framesDecoded, path, relayCandidates, detailsOf, idOf, story };
+  const api = { events, links, start, connect, call, send, ...inspection };
   return api;
 })();
