@@ -29,7 +29,7 @@ impl Drop for File {
     }
 }
 
-fn from_file(text: &str) -> Result<Config, ConfigError> {
+pub(crate) fn from_file(text: &str) -> Result<Config, ConfigError> {
     let mut layers = Layers::default();
     layers.file(&File::new(text).0)?;
     layers.finish()
@@ -42,7 +42,7 @@ fn from_environment(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
 }
 
 /// The line and the message about a file.
-fn told_about(text: &str) -> (usize, String) {
+pub(crate) fn told_about(text: &str) -> (usize, String) {
     match from_file(text).unwrap_err() {
         ConfigError::InFile { line, message, .. } => (line, message),
         other => panic!("{other}"),

@@ -1,58 +1,13 @@
 //! TLS: sockets and pages over it, certificates that are read again, files that are none.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use peerway_server::config::TlsConfig;
 use peerway_server::{Server, StartError, check};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use crate::support::{BoxIo, Request, Socket, TestServer, within};
-
-/// A certificate for `localhost` and its key, in files of their own.
-struct Files {
-    folder: PathBuf,
-    config: TlsConfig,
-}
-
-impl Files {
-    fn new(test: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("peerway-{}-{test}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let config = TlsConfig { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
-        Self { folder, config }
-    }
-
-    /// Writes a new pair and gives the certificate, which signs itself.
-    fn renew(&self) -> CertificateDer<'static> {
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        std::fs::write(&self.config.cert, pair.cert.pem()).unwrap();
-        std::fs::write(&self.config.key, pair.signing_key.serialize_pem()).unwrap();
-        pair.cert.der().clone()
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        // What stays behind in the temporary folder harms nobody.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
+use crate::support::{BoxIo, Files, Request, Socket, TestServer, connector, local_name, within};
 
 /// A TLS connection by a client that trusts this certificate only.
 async fn connect(server: &TestServer, trusted: &CertificateDer<'static>) -> Option<BoxIo> {
-    let mut roots = RootCertStore::empty();
-    roots.add(trusted.clone()).unwrap();
-    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").unwrap();
-    let handshake = TlsConnector::from(Arc::new(config)).connect(name, server.connect().await);
+    let handshake = connector(trusted).connect(local_name(), server.connect().await);
     let io = within("the TLS handshake", handshake).await.ok()?;
     Some(Box::new(io))
 }

@@ -42,7 +42,7 @@ use hairpin::Directory;
 use listen::Listeners;
 use ports::RelayPorts;
 use reports::Reports;
-use worker::Worker;
+use worker::{Waker, Worker};
 
 /// What workers and tasks share.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl Turn {
     /// Starts serving, until told to stop; returns at once. What it starts is in `tasks`.
     pub(crate) fn start(self, tasks: &TaskTracker, stop: &CancellationToken) {
         for (index, worker) in self.workers.into_iter().enumerate() {
-            let waker = worker.waker();
+            let thread_guard = StopOnDrop(worker.waker());
             let (ended, end) = tokio::sync::oneshot::channel::<()>();
             let thread = std::thread::Builder::new().name(format!("turn-udp-{index}"));
             let started = thread.spawn(move || {
@@ -158,7 +158,7 @@ impl Turn {
                 let mut end = end;
                 tokio::select! {
                     () = stop.cancelled() => {
-                        waker.stop();
+                        drop(thread_guard);
                         let _ = (&mut end).await;
                     }
                     _ = &mut end => tracing::error!(
@@ -178,6 +178,16 @@ impl Turn {
                 stop.clone(),
             ));
         }
+    }
+}
+
+/// Ends a thread together with the task that waits for it, however that ends: a runtime may be
+/// dropped without the server having been stopped.
+struct StopOnDrop(Arc<Waker>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 

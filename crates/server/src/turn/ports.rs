@@ -516,7 +516,7 @@ mod tests {
         let ports = with_range(first, first + 1);
         let even = ports.open_udp(loopback(0), &[Family::V4], Port::Even { reserve: true });
         let begin = clock::now();
-        ports.forget_expired(begin + RESERVATION - Duration::from_secs(1));
+        ports.forget_expired(begin + RESERVATION / 2);
         assert_eq!(ports.lock().len(), 1);
         ports.forget_expired(begin + RESERVATION);
         assert!(ports.lock().is_empty());

@@ -67,13 +67,7 @@ pub(super) async fn accept_loop(
             continue;
         };
         let (common, certificates, stop) = (common.clone(), certificates.clone(), stop.clone());
-        tasks.spawn(async move {
-            let served = serve(common, transport, stream, address, certificates, place);
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = served => {}
-            }
-        });
+        tasks.spawn(serve(common, transport, stream, address, certificates, place, stop));
     }
 }
 
@@ -84,6 +78,7 @@ async fn serve(
     client: SocketAddr,
     certificates: Option<Arc<Certificates>>,
     _place: Place,
+    stop: CancellationToken,
 ) {
     // What a client does not acknowledge for too long ends its connection.
     let timeout = Some(common.settings.write_timeout);
@@ -99,7 +94,12 @@ async fn serve(
         None => ClientIo::Plain(stream),
         Some(certificates) => {
             let shaking = certificates.acceptor().accept(stream);
-            match tokio::time::timeout(common.settings.handshake_timeout, shaking).await {
+            let shaking = tokio::time::timeout(common.settings.handshake_timeout, shaking);
+            let shaken = tokio::select! {
+                () = stop.cancelled() => return,
+                shaken = shaking => shaken,
+            };
+            match shaken {
                 Ok(Ok(stream)) => ClientIo::Tls(Box::new(stream)),
                 Ok(Err(error)) => {
                     tracing::debug!(%error, %client, "TLS handshake for TURN failed");
@@ -110,7 +110,7 @@ async fn serve(
         }
     };
     let from = FiveTuple { transport, client, server };
-    StreamClient::new(common, from, io).run().await;
+    StreamClient::new(common, from, io).run(stop).await;
 }
 
 /// A client and, once it has one, its allocation.
@@ -182,15 +182,23 @@ impl StreamClient {
         }
     }
 
-    async fn run(mut self) {
+    async fn run(mut self, stop: CancellationToken) {
         let guard = self.allocation.clone().drop_guard();
-        let ended = self.serve().await;
+        let ended = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            ended = self.serve() => ended,
+        };
         tracing::debug!(client = %self.from.client, ?ended, "TURN connection ended");
         let now = clock::both();
-        self.server.handle_disconnected(&self.from, now);
+        if stop.is_cancelled() {
+            self.server.stop(now);
+        } else {
+            self.server.handle_disconnected(&self.from, now);
+        }
         self.execute(now);
         self.common.reports.count(&self.server.take_counts());
         drop(guard);
+        // Ends with the allocation, and so when the server stops.
         if let Some((peer, app)) = self.bound.take() {
             self.carry(peer, &app).await;
         }

@@ -4,10 +4,11 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::{BoxIo, TestServer, within};
 
-/// A request, complete but for `Host` and `Content-Length`.
+/// A request, complete but for `Content-Length`.
 pub(crate) struct Request {
     method: &'static str,
     target: String,
+    host: String,
     headers: String,
     body: String,
 }
@@ -37,7 +38,11 @@ impl Request {
 
     pub(crate) fn new(method: &'static str, target: &str) -> Self {
         let (headers, body) = (String::new(), String::new());
-        Self { method, target: target.to_owned(), headers, body }
+        Self { method, target: target.to_owned(), host: "localhost".into(), headers, body }
+    }
+
+    pub(crate) fn host(self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -59,9 +64,9 @@ impl Request {
 
     /// The same over a connection of the caller's.
     pub(crate) async fn open_over(self, mut io: BoxIo) -> Streaming {
-        let Self { method, target, headers, body } = self;
+        let Self { method, target, host, headers, body } = self;
         let head = format!(
-            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+            "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
              Content-Length: {}\r\n{headers}\r\n",
             body.len()
         );

@@ -1,20 +1,29 @@
-//! What the tests share: a server of their own, a raw HTTP client, a `WebSocket` client.
+//! What the tests share: a server of their own, a raw HTTP client, a `WebSocket` client, a
+//! TURN client.
 
+mod certificate;
 mod http;
 mod panics;
 mod server;
 mod socket;
 mod stream;
+mod turn;
+mod turn_server;
+mod turn_wire;
 
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub(crate) use certificate::{Files, connector, local_name};
 pub(crate) use http::{Answer, Request};
 pub(crate) use server::{TestServer, peer_target};
 pub(crate) use socket::Socket;
 pub(crate) use stream::{stream_of, until_message};
+pub(crate) use turn::{Login, Refused, Relayed, TurnClient, Wish};
+pub(crate) use turn_server::{TurnServer, loopback};
+pub(crate) use turn_wire::Wire;
 
 /// A connection, whatever is under it.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use peerway_server::config::Config;
 use peerway_server::{Control, Server};
+use peerway_turn::Transport;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -13,6 +14,8 @@ use super::{Request, Socket, millis, panics, within};
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) control: Control,
+    /// Where it listens for STUN and TURN; nowhere unless its settings say so.
+    pub(crate) turn: Vec<(Transport, SocketAddr)>,
     running: JoinHandle<()>,
 }
 
@@ -33,7 +36,8 @@ impl TestServer {
         edit(&mut config);
         let server = Server::bind(config).await.expect("the server starts");
         let (address, control) = (server.local_addr(), server.control());
-        Self { address, control, running: tokio::spawn(server.run()) }
+        let turn = server.turn_addresses().to_vec();
+        Self { address, control, turn, running: tokio::spawn(server.run()) }
     }
 
     /// A bare connection.
