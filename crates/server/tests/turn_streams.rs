@@ -42,9 +42,21 @@ async fn frames_may_come_in_any_pieces() {
 #[tokio::test]
 async fn what_is_not_turn_ends_the_connection() {
     let server = TurnServer::start().await;
-    for garbage in [&[0xff; 20][..], &[0x80], b"\x00\x01\x00\x03"] {
+    let hello = b"\x16\x03\x01\x00\x10\x01\x00\x00\x0c";
+    let text = [&b"GET / HTTP/1.1\r\n"[..], &[b'x'; 32 * 1024]].concat();
+    for garbage in [&[0xff; 20][..], &[0x80], b"\x00\x01\x00\x03", hello, &text] {
         let mut stream = TcpStream::connect(server.at(Transport::Tcp)).await.unwrap();
         stream.write_all(garbage).await.unwrap();
+        assert_ends(stream).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_whole_is_closed() {
+    let server = TurnServer::with(|config| config.limits.handshake_timeout = millis(50)).await;
+    for beginning in [&b""[..], b"\x00", &binding()[..19], b"GET / HTTP/1.1\r\n\r\n"] {
+        let mut stream = TcpStream::connect(server.at(Transport::Tcp)).await.unwrap();
+        stream.write_all(beginning).await.unwrap();
         assert_ends(stream).await;
     }
 }

@@ -74,6 +74,8 @@ pub(crate) struct Client {
 #[derive(Debug)]
 pub(crate) struct Relay {
     pub(crate) client: ClientId,
+    /// As the world sees it.
+    pub(crate) address: SocketAddr,
     pub(crate) expires: Instant,
 }
 
@@ -86,6 +88,7 @@ struct Permission {
 #[derive(Debug, Clone, Copy)]
 struct Channel {
     peer: SocketAddr,
+    ports: Ports,
     expires: Instant,
 }
 
@@ -168,6 +171,7 @@ impl Client {
         &mut self,
         number: u16,
         peer: SocketAddr,
+        ports: Ports,
         now: Instant,
     ) -> Result<(), ChannelError> {
         let bound_to = self.channels.get(&number).filter(|it| it.expires > now);
@@ -189,14 +193,14 @@ impl Client {
         if let Some(before) = self.channel_of.insert(peer, number) {
             self.channels.remove(&before);
         }
-        self.channels.insert(number, Channel { peer, expires: now + CHANNEL_LIFETIME });
+        self.channels.insert(number, Channel { peer, ports, expires: now + CHANNEL_LIFETIME });
         Ok(())
     }
 
-    /// The peer of a channel.
-    pub(crate) fn peer_of(&self, number: u16, now: Instant) -> Option<SocketAddr> {
+    /// The peer of a channel, and whether it was judged once and for all.
+    pub(crate) fn peer_of(&self, number: u16, now: Instant) -> Option<(SocketAddr, Ports)> {
         let channel = self.channels.get(&number)?;
-        (channel.expires > now).then_some(channel.peer)
+        (channel.expires > now).then_some((channel.peer, channel.ports))
     }
 
     /// The channel to a peer.

@@ -170,7 +170,9 @@ pub fn frame_length(data: &[u8]) -> Result<Option<usize>, NotTurn> {
         };
     };
     let length = usize::from(u16::from_be_bytes([*c, *d]));
+    let cookie = data.get(4..8);
     match first {
+        0x00..=0x3f if cookie.is_some_and(|it| it != COOKIE) => Err(NotTurn),
         0x00..=0x3f if length.is_multiple_of(4) => Ok(Some(HEADER + length)),
         0x40..=0x7f => Ok(Some(CHANNEL_HEADER + length.next_multiple_of(4))),
         _ => Err(NotTurn),
@@ -250,8 +252,9 @@ mod tests {
         assert_eq!(frame_length(b"\x00\x01\x00"), Ok(None));
         assert_eq!(frame_length(b"\x00\x01\x00\x08"), Ok(Some(28)));
         assert_eq!(frame_length(b"\x40\x00\x00\x05"), Ok(Some(12)));
+        assert_eq!(frame_length(b"\x00\x01\x00\x08\x21\x12\xa4\x42"), Ok(Some(28)));
+        assert_eq!(frame_length(b"\x16\x03\x01\x02\x00\x01\x00\x01"), Err(NotTurn), "TLS");
         assert_eq!(frame_length(b"\x00\x01\x00\x07"), Err(NotTurn));
-        assert_eq!(frame_length(b"GET / HTTP/1.1"), Err(NotTurn).or(frame_length(b"GET ")));
         assert_eq!(frame_length(b"\x80"), Err(NotTurn));
     }
 }

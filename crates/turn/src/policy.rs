@@ -2,7 +2,6 @@
 //! stands in: the operator's databases, cloud metadata, the server itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::RangeInclusive;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use thiserror::Error;
@@ -42,42 +41,34 @@ pub struct PeerPolicy {
     pub deny: Vec<IpNet>,
     /// Addresses of the machine.
     pub own: Vec<IpAddr>,
-    /// Addresses of the machine, as relayed addresses are told to clients, that it relays from:
-    /// relays may reach each other.
+    /// Addresses, as the world sees them, that the program relays from: relays may reach each other.
     pub relays: Vec<IpAddr>,
-    /// Ports of relayed addresses.
-    pub relay_ports: RangeInclusive<u16>,
     /// What the program itself listens on: never reachable.
     pub listeners: Vec<SocketAddr>,
 }
 
 impl PeerPolicy {
     /// A policy with nothing of its own to protect but what is not public.
-    pub fn public_only(relay_ports: RangeInclusive<u16>) -> Self {
+    pub fn public_only() -> Self {
         Self {
             allow: Vec::new(),
             deny: Vec::new(),
             own: Vec::new(),
             relays: Vec::new(),
-            relay_ports,
             listeners: Vec::new(),
         }
     }
 
-    /// Whether any port of an address may be reached by a client that reached us on `server`.
-    pub(crate) fn judge_address(
-        &self,
-        server: IpAddr,
-        address: IpAddr,
-    ) -> Result<Ports, PeerRefusal> {
+    /// Whether any port of an address may be reached.
+    pub(crate) fn judge_address(&self, address: IpAddr) -> Result<Ports, PeerRefusal> {
         let address = address.to_canonical();
         if contains(&self.deny, address) {
             return Err(PeerRefusal::Denied);
         }
-        let own = self.own.contains(&address) || self.relays.contains(&address);
-        let ports = if own { Ports::Some } else { Ports::Any };
-        if contains(&self.allow, address) || self.is_relay(server, address) {
-            return Ok(ports);
+        let relays = self.relays.contains(&address);
+        let own = relays || self.own.contains(&address);
+        if contains(&self.allow, address) || relays {
+            return Ok(if own { Ports::Some } else { Ports::Any });
         }
         if own {
             return Err(PeerRefusal::Own);
@@ -85,20 +76,17 @@ impl PeerPolicy {
         if is_special(address) { Err(PeerRefusal::Special) } else { Ok(Ports::Any) }
     }
 
-    /// Whether the server relays from an address for clients like this one. Services that listen
-    /// on loopback trust it, so only a client that is on the machine itself finds relays there.
-    fn is_relay(&self, server: IpAddr, address: IpAddr) -> bool {
-        let local = server.to_canonical().is_loopback();
-        self.relays.contains(&address) && (local || !address.is_loopback())
-    }
-
-    /// Whether datagrams of a client that reached us on `server` may go to a peer.
-    pub fn judge(&self, server: IpAddr, peer: SocketAddr) -> Result<(), PeerRefusal> {
+    /// Whether datagrams may go to a peer. `is_relay` knows the relayed addresses that are open.
+    pub fn judge(
+        &self,
+        peer: SocketAddr,
+        is_relay: impl FnOnce(SocketAddr) -> bool,
+    ) -> Result<(), PeerRefusal> {
         let address = peer.ip().to_canonical();
         if peer.port() == 0 {
             return Err(PeerRefusal::Invalid);
         }
-        if self.judge_address(server, address)? == Ports::Any {
+        if self.judge_address(address)? == Ports::Any {
             return Ok(());
         }
         let listens = |listener: &SocketAddr| {
@@ -108,22 +96,17 @@ impl PeerPolicy {
         if self.listeners.iter().any(listens) {
             return Err(PeerRefusal::Own);
         }
-        if contains(&self.allow, address) || self.relay_ports.contains(&peer.port()) {
+        let peer = SocketAddr::new(address, peer.port());
+        if contains(&self.allow, address) || is_relay(peer) {
             return Ok(());
         }
         Err(PeerRefusal::Own)
     }
 
-    /// Whether a TCP connection (RFC 6062) may be made to a peer. Stricter towards the server
-    /// itself: relayed TCP addresses between relay clients are rare, local services are not.
-    pub fn judge_stream(&self, server: IpAddr, peer: SocketAddr) -> Result<(), PeerRefusal> {
-        self.judge(server, peer)?;
-        let address = peer.ip().to_canonical();
-        let own = self.own.contains(&address) || self.relays.contains(&address);
-        if own && !contains(&self.allow, address) {
-            return Err(PeerRefusal::Own);
-        }
-        Ok(())
+    /// Whether a TCP connection (RFC 6062) may be made to a peer: never to the machine itself unless
+    /// allowed.
+    pub fn judge_stream(&self, peer: SocketAddr) -> Result<(), PeerRefusal> {
+        self.judge(peer, |_| false)
     }
 }
 
@@ -205,11 +188,11 @@ mod tests {
     use super::*;
 
     fn judge(policy: &PeerPolicy, peer: &str) -> Result<(), PeerRefusal> {
-        policy.judge("5.6.7.8".parse().unwrap(), peer.parse().unwrap())
+        policy.judge(peer.parse().unwrap(), |peer| peer.port() == 49152)
     }
 
     fn policy() -> PeerPolicy {
-        PeerPolicy::public_only(49152..=65535)
+        PeerPolicy::public_only()
     }
 
     #[test]
@@ -290,31 +273,23 @@ mod tests {
     }
 
     #[test]
-    fn of_the_server_itself_only_relays_are_reachable() {
+    fn of_the_server_itself_only_open_relays_are_reachable() {
         let own: IpAddr = "5.6.7.8".parse().unwrap();
         let policy = PeerPolicy {
             own: vec![own, "5.6.7.9".parse().unwrap()],
-            relays: vec![own],
+            relays: vec![own, "127.0.0.1".parse().unwrap()],
             listeners: vec!["0.0.0.0:50000".parse().unwrap()],
             ..policy()
         };
         assert_eq!(judge(&policy, "5.6.7.8:49152"), Ok(()));
-        assert_eq!(judge(&policy, "5.6.7.8:22"), Err(PeerRefusal::Own));
-        assert_eq!(judge(&policy, "5.6.7.8:50000"), Err(PeerRefusal::Own));
-        assert_eq!(judge(&policy, "5.6.7.9:49152"), Err(PeerRefusal::Own));
-        assert_eq!(
-            policy.judge_stream(own, "5.6.7.8:49152".parse().unwrap()),
-            Err(PeerRefusal::Own)
-        );
-    }
-
-    #[test]
-    fn relays_on_loopback_are_for_clients_on_the_machine() {
-        let policy = PeerPolicy { relays: vec!["127.0.0.1".parse().unwrap()], ..policy() };
-        let peer = "127.0.0.1:50000".parse().unwrap();
-        assert_eq!(policy.judge("127.0.0.1".parse().unwrap(), peer), Ok(()));
-        let remote = policy.judge("5.6.7.8".parse().unwrap(), peer);
-        assert_eq!(remote, Err(PeerRefusal::Own));
+        assert_eq!(judge(&policy, "[::ffff:5.6.7.8]:49152"), Ok(()));
+        assert_eq!(judge(&policy, "127.0.0.1:49152"), Ok(()));
+        for peer in
+            ["5.6.7.8:49153", "5.6.7.8:22", "127.0.0.1:53", "5.6.7.8:50000", "5.6.7.9:49152"]
+        {
+            assert_eq!(judge(&policy, peer), Err(PeerRefusal::Own), "{peer}");
+        }
+        assert_eq!(policy.judge_stream("5.6.7.8:49152".parse().unwrap()), Err(PeerRefusal::Own));
     }
 
     #[test]
@@ -331,6 +306,6 @@ mod tests {
         assert_eq!(judge(&policy, "127.0.0.1:3478"), Err(PeerRefusal::Own));
         assert_eq!(judge(&policy, "127.0.0.1:9000"), Err(PeerRefusal::Own));
         assert_eq!(judge(&policy, "127.0.0.2:3478"), Ok(()), "not an address of ours");
-        assert_eq!(policy.judge_stream(own, "127.0.0.1:80".parse().unwrap()), Ok(()));
+        assert_eq!(policy.judge_stream("127.0.0.1:80".parse().unwrap()), Ok(()));
     }
 }

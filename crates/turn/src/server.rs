@@ -191,11 +191,11 @@ impl Server {
         match classify(data) {
             Kind::Channel { number, payload } => {
                 let id = self.client_at(from)?;
-                let Some(peer) = self.clients[id.0].peer_of(number, now.instant) else {
+                let Some((peer, ports)) = self.clients[id.0].peer_of(number, now.instant) else {
                     self.drop_payload(id, Refusal::NoPermission);
                     return None;
                 };
-                self.relay(id, peer, payload, now)
+                self.relay(id, peer, ports, payload, now)
             }
             Kind::Send { peer, payload } => {
                 let id = self.client_at(from)?;
@@ -204,14 +204,7 @@ impl Server {
                     self.drop_payload(id, Refusal::NoPermission);
                     return None;
                 };
-                let policy = &self.shared.settings.policy;
-                if peer.port() == 0
-                    || (ports == Ports::Some && policy.judge(from.server.ip(), peer).is_err())
-                {
-                    self.drop_payload(id, Refusal::ForbiddenPeer);
-                    return None;
-                }
-                self.relay(id, peer, payload, now)
+                self.relay(id, peer, ports, payload, now)
             }
             Kind::Stun => {
                 self.handle_stun(from, data, now);
@@ -237,9 +230,16 @@ impl Server {
         &mut self,
         id: ClientId,
         peer: SocketAddr,
+        ports: Ports,
         payload: &'a [u8],
         now: Now,
     ) -> Option<ToPeer<'a>> {
+        // A relay of ours that was there when the permission was given may be gone, and its port be
+        // somebody else's.
+        if peer.port() == 0 || (ports == Ports::Some && self.shared.judge(peer).is_err()) {
+            self.drop_payload(id, Refusal::ForbiddenPeer);
+            return None;
+        }
         let client = &mut self.clients[id.0];
         let relay = client.relay(Family::of(peer.ip()))?;
         let at = self.relays.get(relay.0)?.as_ref()?;
@@ -481,8 +481,7 @@ impl Server {
         let Some(client) = self.clients.try_remove(id.0) else { return };
         self.by_address.remove(&client.address);
         for relay in client.relays.into_iter().flatten() {
-            self.relays[relay.0] = None;
-            self.commands.push_back(Command::Close(relay));
+            self.shut(relay);
         }
         if client.answer.is_some() {
             self.commands.push_back(Command::Report(Report::Closed {
@@ -505,9 +504,15 @@ impl Server {
     }
 
     pub(crate) fn close_relay(&mut self, id: ClientId, relay: RelayId) {
-        self.relays[relay.0] = None;
         for slot in &mut self.clients[id.0].relays {
             *slot = slot.filter(|it| *it != relay);
+        }
+        self.shut(relay);
+    }
+
+    fn shut(&mut self, relay: RelayId) {
+        if let Some(closed) = self.relays.get_mut(relay.0).and_then(Option::take) {
+            self.shared.relay_closed(closed.address);
         }
         self.commands.push_back(Command::Close(relay));
     }

@@ -1,14 +1,15 @@
 //! What all servers of a program have in common.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use crate::address::Family;
 use crate::credential::{Credentials, app_of};
 use crate::nonce::Nonces;
-use crate::policy::PeerPolicy;
+use crate::policy::{PeerPolicy, PeerRefusal};
 use crate::quota::{Limits, Quotas};
 use crate::rate::AnswerLimit;
 use crate::server::ConnectionId;
@@ -50,6 +51,8 @@ pub struct Shared {
     draining: AtomicBool,
     next_alternate: AtomicUsize,
     next_connection: AtomicU32,
+    /// The relayed addresses that are open, as the world sees them.
+    open: RwLock<HashSet<SocketAddr>>,
 }
 
 impl Shared {
@@ -65,6 +68,7 @@ impl Shared {
             draining: AtomicBool::new(false),
             next_alternate: AtomicUsize::new(0),
             next_connection: AtomicU32::new(first_connection),
+            open: RwLock::default(),
             settings,
         })
     }
@@ -95,6 +99,21 @@ impl Shared {
     pub(crate) fn alternates(&self, family: Family) -> impl Iterator<Item = SocketAddr> {
         let alternates = self.settings.alternates.iter().copied();
         alternates.filter(move |alternate| Family::of(alternate.ip()) == family)
+    }
+
+    /// Whether datagrams may go to a peer.
+    pub(crate) fn judge(&self, peer: SocketAddr) -> Result<(), PeerRefusal> {
+        self.settings.policy.judge(peer, |peer| {
+            self.open.read().unwrap_or_else(PoisonError::into_inner).contains(&peer)
+        })
+    }
+
+    pub(crate) fn relay_opened(&self, address: SocketAddr) {
+        self.open.write().unwrap_or_else(PoisonError::into_inner).insert(address);
+    }
+
+    pub(crate) fn relay_closed(&self, address: SocketAddr) {
+        self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&address);
     }
 
     pub(crate) fn connection_id(&self) -> ConnectionId {

@@ -82,7 +82,6 @@ pub(super) fn core(
             deny: turn.deny_peers.iter().map(|net| net.0).collect(),
             own: own.into_iter().collect(),
             relays: ports.advertised(reached),
-            relay_ports: turn.relay_ports.0.clone(),
             listeners: listeners.into_iter().collect(),
         },
         limits: Limits {

@@ -36,8 +36,6 @@ const MOST_UNREAD: usize = 256 * 1024;
 const READ: usize = 16 * 1024;
 /// How long connecting to a peer may take (RFC 6062 section 5.2).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// A connection that has no allocation this long after it came is of no use.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Accepts connections until told to stop.
 pub(super) async fn accept_loop(
@@ -126,6 +124,9 @@ struct StreamClient {
     output: Vec<u8>,
     /// Whether TLS may hold something back that was written.
     unflushed: bool,
+    /// When it last said something whole or had an allocation: a connection that does neither for
+    /// too long is of no use.
+    active: Instant,
     client: Option<ClientId>,
     /// By [`RelayId`].
     relays: Vec<Option<Relay>>,
@@ -173,6 +174,7 @@ impl StreamClient {
             input: Vec::new(),
             output: Vec::new(),
             unflushed: false,
+            active: clock::now(),
             client: None,
             relays: Vec::new(),
             events,
@@ -207,9 +209,8 @@ impl StreamClient {
     /// Until the connection ends, or becomes one that carries a peer's bytes.
     async fn serve(&mut self) -> io::Result<()> {
         let mut datagram = vec![0; LONGEST_FRAME];
-        let mut idle_at = clock::now() + IDLE_TIMEOUT;
         loop {
-            let wake = self.wake(&mut datagram, idle_at).await?;
+            let wake = self.wake(&mut datagram).await?;
             let now = clock::both();
             match wake {
                 Wake::Read(0) | Wake::Idle => return Ok(()),
@@ -256,7 +257,7 @@ impl StreamClient {
             }
             self.execute(now);
             if !self.server.is_empty() {
-                idle_at = now.instant + IDLE_TIMEOUT;
+                self.active = now.instant;
             }
             if self.bound.is_some() {
                 self.writer.write_all(&self.output).await?;
@@ -265,7 +266,7 @@ impl StreamClient {
         }
     }
 
-    async fn wake(&mut self, datagram: &mut [u8], idle_at: Instant) -> io::Result<Wake> {
+    async fn wake(&mut self, datagram: &mut [u8]) -> io::Result<Wake> {
         let keeps_up = self.output.len() < MOST_UNREAD;
         let unwritten = !self.output.is_empty() || self.unflushed;
         let timer = self.server.poll_timeout();
@@ -275,6 +276,7 @@ impl StreamClient {
                 None => std::future::pending().await,
             }
         };
+        let idle_at = self.active + self.common.settings.handshake_timeout;
         let idle_at = self.server.is_empty().then_some(idle_at);
         let (relays, input, output) = (&self.relays, &mut self.input, &self.output);
         let (reader, writer) = (&mut self.reader, &mut self.writer);
@@ -303,6 +305,11 @@ impl StreamClient {
                 Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
             };
             let frame = &self.input[at..at + length];
+            // Text of another protocol may look like channel data.
+            if frame[0] >= 0x40 && self.server.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "payload of nobody"));
+            }
+            self.active = now.instant;
             if let Some(ToPeer { relay, peer, payload }) =
                 self.server.handle_client(&self.from, frame, now)
                 && let Some(Some(Relay::Udp { socket, address })) = self.relays.get(relay.0)

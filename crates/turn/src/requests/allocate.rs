@@ -158,8 +158,10 @@ pub(crate) fn opened(
     for result in opened.relays {
         match result {
             Ok(address) => {
-                let relay = RelayId(server.relays.insert(Some(Relay { client: id, expires })));
+                let relay =
+                    RelayId(server.relays.insert(Some(Relay { client: id, address, expires })));
                 client.relays[Family::of(address.ip()).index()] = Some(relay);
+                server.shared.relay_opened(address);
                 answer = answer.relayed(address);
                 relayed.push(address);
                 ids.push(Some(relay));

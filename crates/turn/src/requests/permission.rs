@@ -27,7 +27,7 @@ pub(super) fn create(server: &mut Server, asked: &Authenticated<'_>) -> Result<(
         if server.clients[id.0].relay(Family::of(peer)).is_none() {
             return Err(Refusal::AddressFamily.into());
         }
-        let ports = server.shared.settings.policy.judge_address(asked.from.server.ip(), peer);
+        let ports = server.shared.settings.policy.judge_address(peer);
         permitted.push((peer, ports.map_err(|_| Refusal::ForbiddenPeer)?));
     }
     if permitted.is_empty() {
@@ -48,14 +48,12 @@ pub(super) fn bind_channel(server: &mut Server, asked: &Authenticated<'_>) -> Re
     if !CHANNELS.contains(&number) {
         return Err(Refusal::BadRequest.into());
     }
-    let server_ip = asked.from.server.ip();
     let policy = &server.shared.settings.policy;
-    let ports =
-        policy.judge(server_ip, peer).and_then(|()| policy.judge_address(server_ip, peer.ip()));
+    let ports = server.shared.judge(peer).and_then(|()| policy.judge_address(peer.ip()));
     let ports = ports.map_err(|_| Refusal::ForbiddenPeer)?;
     let now = asked.now.instant;
     let client = &mut server.clients[id.0];
-    client.bind(number, peer, now).map_err(|error| match error {
+    client.bind(number, peer, ports, now).map_err(|error| match error {
         ChannelError::Taken => Refusal::BadRequest,
         ChannelError::Full => Refusal::Capacity,
     })?;

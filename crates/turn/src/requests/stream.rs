@@ -32,7 +32,7 @@ pub(super) fn connect(server: &mut Server, asked: &Authenticated<'_>) -> Result<
         return Err(Refusal::BadRequest.into());
     }
     let peer = peer(server, id, asked)?;
-    if server.shared.settings.policy.judge_stream(asked.from.server.ip(), peer).is_err() {
+    if server.shared.settings.policy.judge_stream(peer).is_err() {
         return Err(Refusal::ForbiddenPeer.into());
     }
     let client = &mut server.clients[id.0];

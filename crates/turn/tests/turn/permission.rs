@@ -6,7 +6,9 @@ use peerway_turn::{PeerPolicy, Refusal};
 use turn_types::AddressFamily::IPV6;
 use turn_types::message::{CHANNEL_BIND, CONNECT, CREATE_PERMISSION};
 
-use crate::draft::{Draft, Login, allocate, allocate_tcp, bind, connect, permit, send};
+use crate::draft::{
+    Draft, Login, allocate, allocate_tcp, bind, channel_data, connect, permit, release, send,
+};
 use crate::stage::{
     Done, Said, Stage, alice, at, carol, peer_v4, peer_v6, refused, relayed_v4, relayed_v6,
     settings, success,
@@ -136,7 +138,10 @@ fn of_the_server_itself_clients_reach_relayed_addresses_only() {
     let own = |port| SocketAddr::new(relayed_v4().ip(), port);
     // A permission is for an address, so it is the datagram that is judged.
     assert_eq!(stage.ask(alice(), &joe(), &permit(&[own(22)])), [permitted()]);
-    for (port, reached) in [(49152, true), (22, false), (3478, false), (50001, false), (0, false)] {
+    let open = relayed_v4().port();
+    for (port, reached) in
+        [(open, true), (open + 1, false), (22, false), (50001, false), (0, false)]
+    {
         let peer = own(port);
         let datagram = send(peer, b"x");
         assert_eq!(stage.send(alice(), &datagram).is_some(), reached, "{peer}");
@@ -150,6 +155,24 @@ fn of_the_server_itself_clients_reach_relayed_addresses_only() {
             stage.ask(carol(), &joe(), &connect(own(port))),
             [refused(carol(), CONNECT, 403)]
         );
+    }
+}
+
+#[test]
+fn a_relay_that_is_gone_is_reached_no_more_by_those_who_were_permitted() {
+    let mut stage = server_on_its_relay_address();
+    let other = SocketAddr::new(relayed_v4().ip(), relayed_v4().port() + 2);
+    stage.allocated(alice(), &joe());
+    stage.allocated_as(carol(), &joe(), &allocate(), &[other]);
+    stage.ask(carol(), &joe(), &bind(0x4000, relayed_v4()));
+    let datagrams = [channel_data(0x4000, b"x"), send(relayed_v4(), b"x")];
+    for datagram in &datagrams {
+        assert_eq!(stage.send(carol(), datagram).unwrap().peer, relayed_v4());
+    }
+    // Its port may be anybody's now.
+    stage.ask(alice(), &joe(), &release());
+    for datagram in &datagrams {
+        assert_eq!(stage.send(carol(), datagram), None);
     }
 }
 
@@ -283,8 +306,7 @@ fn permissions_are_bounded_and_those_that_are_over_make_room() {
 #[test]
 fn the_list_of_the_policy_is_what_the_tests_believe() {
     assert!(settings().policy.allow.is_empty());
-    let server = relayed_v4().ip();
     for peer in PROTECTED.map(at) {
-        assert!(settings().policy.judge(server, peer).is_err(), "{peer}");
+        assert!(settings().policy.judge(peer, |_| false).is_err(), "{peer}");
     }
 }

@@ -110,7 +110,7 @@ pub fn settings() -> Settings {
     Settings {
         realm: REALM.into(),
         credentials: Credentials::new(vec!["north".into()], users, Duration::from_secs(TTL)),
-        policy: PeerPolicy::public_only(49152..=65535),
+        policy: PeerPolicy::public_only(),
         limits: Limits { per_user: 0, per_app: 0, per_source: 0, total: 0 },
         bandwidth: None,
         answers_per_source: 0,
