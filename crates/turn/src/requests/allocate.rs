@@ -91,16 +91,17 @@ impl Wish {
         {
             return Err(bad());
         }
+        let reserve = even.as_ref().is_some_and(EvenPort::requested);
         let families = match (requested, additional) {
             (None, None) => vec![Family::V4],
             (Some(family), None) => vec![family],
-            // The additional one is IPv6 and goes with nothing else.
-            (None, Some(Family::V6)) if even.is_none() => vec![Family::V4, Family::V6],
+            // The additional one is IPv6, and no port is kept for another of both.
+            (None, Some(Family::V6)) if !reserve => vec![Family::V4, Family::V6],
             _ => return Err(bad()),
         };
         let port = match (even, token) {
             (None, None) => Port::Any,
-            (Some(even), None) => Port::Even { reserve: even.requested() },
+            (Some(_), None) => Port::Even { reserve },
             (None, Some(token)) if requested.is_none() && additional.is_none() => {
                 Port::Reserved(token.token())
             }
