@@ -43,7 +43,7 @@ async fn frames_may_come_in_any_pieces() {
 async fn what_is_not_turn_ends_the_connection() {
     let server = TurnServer::start().await;
     let hello = b"\x16\x03\x01\x00\x10\x01\x00\x00\x0c";
-    let text = [&b"GET / HTTP/1.1\r\n"[..], &[b'x'; 32 * 1024]].concat();
+    let text = [&b"GET / HTTP/1.1\r\n"[..], &vec![b'x'; 32 * 1024]].concat();
     for garbage in [&[0xff; 20][..], &[0x80], b"\x00\x01\x00\x03", hello, &text] {
         let mut stream = TcpStream::connect(server.at(Transport::Tcp)).await.unwrap();
         stream.write_all(garbage).await.unwrap();
