@@ -20,9 +20,9 @@ unset "${!PEERWAY_@}"
 export LC_ALL=C
 
 read -ra servers <<<"${SERVERS:-peerway coturn}"
-# echo: to turnutils_peer and back; pair: from one client to another. The last two are heavy: 100 000
+# echo: to turnutils_peer and back; pair: from one client to another. The last two are heavy: 66 000
 # relayed packets a second, where the others are 8000 (20 clients) and 40 000.
-read -ra cells <<<"${CELLS:-$(echo {echo,pair}:{200,1200}:{20,100,400} {echo,pair}:200:100:2)}"
+read -ra cells <<<"${CELLS:-$(echo {echo,pair}:{200,1200}:{20,100,400} {echo,pair}:200:100:3)}"
 
 # shellcheck source-path=SCRIPTDIR source=turn/load.sh
 source "$here/turn/load.sh"

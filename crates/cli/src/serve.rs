@@ -242,7 +242,10 @@ fn start_logging(config: &LogConfig) -> Result<()> {
     let filter =
         if config.level.contains("stun_types") { filter } else { filter.add_directive(quiet) };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let subscriber = subscriber.with_ansi(std::io::stderr().is_terminal());
+    let subscriber = subscriber
+        .with_ansi(std::io::stderr().is_terminal())
+        // Telling about it would fail in the same way, and end the task that logs.
+        .log_internal_errors(false);
     match config.format {
         LogFormat::Pretty => subscriber.init(),
         LogFormat::Json => subscriber.json().init(),

@@ -144,6 +144,26 @@ fn help_knows_the_flags_of_peer_server() {
 
 /// A command that knows nothing of the tests' own environment.
 #[test]
+fn a_server_whose_log_collector_died_can_still_be_stopped() {
+    let mut server = command(&["--port", "0", "--host", "127.0.0.1"], &[])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(server.stderr.take().unwrap());
+    log.read_line(&mut String::new()).unwrap();
+    drop(log);
+    let id = server.id().to_string();
+    let (told, ended) = channel();
+    std::thread::spawn(move || drop(told.send(server.wait().unwrap())));
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let status = ended.recv_timeout(PATIENCE);
+    if status.is_err() {
+        assert!(Command::new("kill").args(["-KILL", &id]).status().unwrap().success());
+    }
+    assert_eq!(status.unwrap().code(), Some(0));
+}
+
+#[test]
 fn ice_prints_a_credential_that_coturn_would_take_too() {
     let file = File::new(
         "[turn]\nsecrets = [\"0123456789abcdef\"]\npublic_host = \"turn.example\"\n\

@@ -12,8 +12,8 @@ use crate::allocation::{ChannelError, ClientId};
 use crate::report::Refusal;
 use crate::server::Server;
 
-/// RFC 8656 has 0x4000 to 0x4FFF; clients of RFC 5766 may use all of this.
-const CHANNELS: RangeInclusive<u16> = 0x4000..=0x7ffe;
+/// RFC 8656 has 0x4000 to 0x4FFF; clients of RFC 5766 use more, and coturn's uclient all of this.
+const CHANNELS: RangeInclusive<u16> = 0x4000..=0x7fff;
 
 pub(super) fn create(server: &mut Server, asked: &Authenticated<'_>) -> Result<(), Refused> {
     let id = asked.client(server)?;

@@ -63,11 +63,11 @@ fn channel_data_on_a_stream_is_padded() {
 #[test]
 fn numbers_outside_of_the_range_are_bad_requests() {
     let (mut stage, _) = stage();
-    for number in [0, 1, 0x3fff, 0x7fff, 0x8000, 0xffff] {
+    for number in [0, 1, 0x3fff, 0x8000, 0xffff] {
         let draft = bind(number, peer_v4());
         assert_eq!(stage.ask(alice(), &joe(), &draft), [refused_with(400)], "{number:x}");
     }
-    for (number, peer) in [(0x4000, "5.6.7.1:1"), (0x4fff, "5.6.7.2:1"), (0x7ffe, "5.6.7.3:1")] {
+    for (number, peer) in [(0x4000, "5.6.7.1:1"), (0x4fff, "5.6.7.2:1"), (0x7fff, "5.6.7.3:1")] {
         assert_eq!(stage.ask(alice(), &joe(), &bind(number, at(peer))), [bound()]);
     }
 }
