@@ -20,10 +20,12 @@ const SLOTS: usize = 128;
 const HEADROOM: usize = 48;
 /// After it: padding.
 const TAILROOM: usize = 4;
-const LONGEST: usize = 65_536;
+/// The longest datagram that is relayed, as in coturn: ten times what a path takes in one piece. Slots
+/// for everything that UDP can carry would be 9 MB for each thread, which huge pages make real.
+const LONGEST: usize = 16 * 1024;
 /// Not a multiple of a page or of the caches' ways, so that the beginnings of all slots, which are
 /// what is used, do not fight for the same cache lines.
-const STRIDE: usize = HEADROOM + LONGEST + TAILROOM + 2060;
+const STRIDE: usize = HEADROOM + LONGEST + TAILROOM + 524;
 /// Segments that the kernel takes in one call (`UDP_MAX_SEGMENTS` was 64 before Linux 6.9).
 const MOST_SEGMENTS: usize = 64;
 
@@ -46,11 +48,18 @@ impl std::fmt::Debug for Slots {
 impl Slots {
     pub(super) fn new() -> Self {
         Self {
-            bytes: vec![0; SLOTS * STRIDE],
+            bytes: Vec::new(),
             used: 0,
             received: Vec::with_capacity(BATCH),
             v4: MultiHeaders::preallocate(BATCH, None),
             v6: MultiHeaders::preallocate(BATCH, None),
+        }
+    }
+
+    /// Takes the memory when the first datagram comes: many servers relay nothing.
+    fn prepare(&mut self) {
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; SLOTS * STRIDE];
         }
     }
 
@@ -71,33 +80,36 @@ impl Slots {
     /// Receives what waits, `most` datagrams at most; their number.
     pub(super) fn receive(&mut self, socket: &UdpSocket, v6: bool, most: usize) -> usize {
         self.received.clear();
+        self.prepare();
         let first = self.used;
         let free = (SLOTS - first).min(most).min(BATCH);
         let mut slots = self.bytes.chunks_exact_mut(STRIDE).skip(first);
         let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|index| {
             let slot = if index < free { slots.next() } else { None }.unwrap_or_default();
-            let data = slot.get_mut(HEADROOM..HEADROOM + LONGEST).unwrap_or_default();
+            let data = slot.get_mut(HEADROOM..=HEADROOM + LONGEST).unwrap_or_default();
             [IoSliceMut::new(data)]
         });
         let slices = &mut slices[..free];
-        if v6 {
-            receive(socket, &mut self.v6, slices, first, &mut self.received);
+        self.used += if v6 {
+            receive(socket, &mut self.v6, slices, first, &mut self.received)
         } else {
-            receive(socket, &mut self.v4, slices, first, &mut self.received);
-        }
-        self.used += self.received.len();
+            receive(socket, &mut self.v4, slices, first, &mut self.received)
+        };
         self.received.len()
     }
 
     /// Receives one datagram, if one waits: cheaper than looking for more where more are rare.
     pub(super) fn receive_one(&mut self, socket: &UdpSocket) -> usize {
         self.received.clear();
+        self.prepare();
         let start = self.used * STRIDE + HEADROOM;
-        let Some(free) = self.bytes.get_mut(start..start + LONGEST) else { return 0 };
+        let Some(free) = self.bytes.get_mut(start..=start + LONGEST) else { return 0 };
         match socket.recv_from(free) {
             Ok((length, from)) => {
-                self.received.push((from, start..start + length));
                 self.used += 1;
+                if length <= LONGEST {
+                    self.received.push((from, start..start + length));
+                }
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Err(error) => tracing::trace!(%error, "cannot receive"),
@@ -113,6 +125,7 @@ impl Slots {
     /// Puts a datagram into a slot as if it had been received; there must be room
     /// ([`Slots::is_full`]).
     pub(super) fn place(&mut self, datagram: &[u8]) -> Range<usize> {
+        self.prepare();
         let start = self.used * STRIDE + HEADROOM;
         let range = start..start + datagram.len();
         self.bytes[range.clone()].copy_from_slice(datagram);
@@ -157,20 +170,26 @@ fn receive<'a, S: Sender + 'a>(
     slices: &'a mut [[IoSliceMut<'a>; 1]],
     first: usize,
     received: &mut Vec<(SocketAddr, Range<usize>)>,
-) {
+) -> usize {
+    let mut taken = 0;
     match recvmmsg(socket.as_raw_fd(), headers, slices, MsgFlags::MSG_DONTWAIT, None) {
         Ok(messages) => {
             for (index, message) in messages.enumerate() {
                 let start = (first + index) * STRIDE + HEADROOM;
                 let from = message.address.map(|it| it.address());
                 let from = from.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
-                received.push((from, start..start + message.bytes));
+                taken += 1;
+                // There is room for one byte more than is allowed, so that what was cut off shows.
+                if message.bytes <= LONGEST {
+                    received.push((from, start..start + message.bytes));
+                }
             }
         }
         Err(Errno::EAGAIN | Errno::EINTR) => {}
         // What an ICMP message says about an earlier datagram, for instance.
         Err(error) => tracing::trace!(%error, "cannot receive"),
     }
+    taken
 }
 
 /// A datagram that waits to be sent.
@@ -307,7 +326,8 @@ fn run_length(queue: &[Outgoing]) -> usize {
     if size == 0 {
         return 1;
     }
-    let most = (LONGEST - 100) / size;
+    // No more than the kernel takes as one datagram.
+    let most = 65_000 / size;
     let mut run = 1;
     for next in &queue[1..] {
         let fits = next.to == to && next.range.len() <= size && !next.range.is_empty();
@@ -345,6 +365,7 @@ mod tests {
             (&[0, 0], 1),
             (&[100, 0], 1),
             (&[40_000, 40_000], 1),
+            (&[16_000; 5], 4),
             (&[10; 70], MOST_SEGMENTS),
         ] {
             assert_eq!(run_length(&outgoing(sizes)), run, "{sizes:?}");
@@ -363,6 +384,7 @@ mod tests {
             let mut queue = outgoing(&sizes);
             for (index, out) in queue.iter_mut().enumerate() {
                 out.to = to;
+                slots.prepare();
                 slots.bytes[out.range.clone()].fill(u8::try_from(index).unwrap());
             }
             queue.reverse();
@@ -372,6 +394,22 @@ mod tests {
                 let (length, _) = receiver.recv_from(&mut bytes).unwrap();
                 assert_eq!(length, size);
                 assert!(bytes[..length].iter().all(|byte| usize::from(*byte) == index));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_relayed_in_part() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut slots = Slots::new();
+        for length in [LONGEST, LONGEST + 1, 60_000] {
+            for one in [true, false] {
+                sender.send_to(&vec![1; length], socket.local_addr().unwrap()).unwrap();
+                let received =
+                    if one { slots.receive_one(&socket) } else { slots.receive(&socket, false, 8) };
+                assert_eq!(received, usize::from(length <= LONGEST), "{length}");
+                assert!(received == 0 || slots.datagram(0).1.len() == length);
             }
         }
     }
