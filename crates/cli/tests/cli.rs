@@ -154,7 +154,7 @@ fn a_server_whose_log_collector_died_can_still_be_stopped() {
     drop(log);
     let id = server.id().to_string();
     let (told, ended) = channel();
-    std::thread::spawn(move || drop(told.send(server.wait().unwrap())));
+    std::thread::spawn(move || told.send(server.wait().unwrap()).unwrap());
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     let status = ended.recv_timeout(PATIENCE);
     if status.is_err() {
