@@ -82,9 +82,6 @@ pub struct TurnConfig {
     /// Threads for UDP; one for each core if unset.
     #[schemars(extend("examples" = [2]))]
     pub workers: Option<usize>,
-    /// How long a thread under load waits for more packets before it handles them together. Saves
-    /// much processor time and costs that much delay; 0 never waits.
-    pub batch_delay: Millis,
 }
 
 impl Default for TurnConfig {
@@ -117,7 +114,6 @@ impl Default for TurnConfig {
             answers_per_source: 200,
             connections_per_source: 1000,
             workers: None,
-            batch_delay: Millis(Duration::from_micros(200)),
         }
     }
 }
@@ -142,12 +138,6 @@ impl TurnConfig {
         if self.secrets.iter().any(|secret| secret.expose().len() < SHORTEST_SECRET) {
             return Err(format!(
                 "turn.secrets must have at least {SHORTEST_SECRET} characters each"
-            ));
-        }
-        if self.batch_delay.0 > LONGEST_BATCH_DELAY {
-            return Err(format!(
-                "turn.batch_delay ({}) must not be longer than 10ms: every packet may wait for it",
-                self.batch_delay
             ));
         }
         if self.workers == Some(0) {
@@ -178,4 +168,3 @@ impl TurnConfig {
 /// Of the REALM attribute (RFC 8489 section 14.9).
 const LONGEST_REALM: usize = 127;
 const SHORTEST_SECRET: usize = 16;
-const LONGEST_BATCH_DELAY: Duration = Duration::from_millis(10);

@@ -16,7 +16,6 @@ use crate::http::Certificates;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct IoSettings {
     pub(super) workers: usize,
-    pub(super) batch_delay: Duration,
     pub(super) connections_per_source: usize,
     pub(super) handshake_timeout: Duration,
     pub(super) write_timeout: Duration,
@@ -28,7 +27,6 @@ impl IoSettings {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             workers: config.turn.workers.unwrap_or(cores),
-            batch_delay: config.turn.batch_delay.0,
             connections_per_source: config.turn.connections_per_source,
             handshake_timeout: config.limits.handshake_timeout.0,
             write_timeout: config.limits.write_timeout.0,

@@ -31,12 +31,8 @@ const EVENTS: usize = 256;
 const RELAY_BATCH: usize = 8;
 /// A relay socket that is readable again this soon has had more than one datagram.
 const BURST: Duration = Duration::from_micros(500);
-/// Datagrams at once that are a good batch already: then nothing is waited for.
-const GOOD_BATCH: usize = 32;
 /// How often counts are handed over.
 const REPORT: Duration = Duration::from_secs(1);
-/// Woken more often than this, a thread is under load, and waiting for more packets at once pays.
-const BUSY: Duration = Duration::from_millis(1);
 /// What an event's data says beside the index of a socket.
 const RELAY: u64 = 1 << 32;
 const WAKER: u64 = 1 << 33;
@@ -74,8 +70,6 @@ struct Running {
     sending: Sending,
     to_clients: Vec<Outgoing>,
     to_peers: Vec<Outgoing>,
-    /// Datagrams since it woke up.
-    handled: usize,
     next_report: Instant,
 }
 
@@ -155,7 +149,6 @@ impl Worker {
             sending: Sending::new(),
             to_clients: Vec::new(),
             to_peers: Vec::new(),
-            handled: 0,
             next_report: clock::now() + REPORT,
         };
         running.run();
@@ -165,7 +158,6 @@ impl Worker {
 impl Running {
     fn run(mut self) {
         let mut events = [EpollEvent::empty(); EVENTS];
-        let mut woken = clock::now();
         while !self.waker.stop.load(Ordering::Relaxed) {
             let ready = match self.epoll.wait(&mut events, self.timeout()) {
                 Ok(ready) => ready,
@@ -182,27 +174,11 @@ impl Running {
             self.flush();
             self.execute(now);
             self.keep_time(now);
-            let few = (1..GOOD_BATCH).contains(&std::mem::take(&mut self.handled));
-            let busy = few && now.instant.saturating_duration_since(woken) < BUSY;
-            woken = now.instant;
-            if busy {
-                self.gather();
-            }
         }
         let now = clock::both();
         self.server.stop(now);
         self.execute(now);
         self.common.reports.count(&self.server.take_counts());
-    }
-
-    /// Under load: lets packets come together, as network cards do (interrupt coalescing). Waking
-    /// up and waking others cost more than relaying.
-    #[expect(clippy::disallowed_methods, reason = "here it is time that shall pass")]
-    fn gather(&self) {
-        let delay = self.common.settings.batch_delay;
-        if !delay.is_zero() {
-            std::thread::sleep(delay);
-        }
     }
 
     fn timeout(&self) -> EpollTimeout {
@@ -233,7 +209,6 @@ impl Running {
         let Some(listener) = self.listeners.get(index) else { return 0 };
         let server = listener.address;
         let received = self.slots.receive(&listener.socket, server.is_ipv6(), BATCH);
-        self.handled += received;
         for datagram in 0..received {
             let (client, range) = self.slots.datagram(datagram);
             let from = FiveTuple { transport: Transport::Udp, client, server };
@@ -314,7 +289,6 @@ impl Running {
         let since = now.instant.saturating_duration_since(relay.read);
         relay.bursts = if relay.bursts { received > 1 } else { since < BURST };
         relay.read = now.instant;
-        self.handled += received;
         for datagram in 0..received {
             let (peer, range) = self.slots.datagram(datagram);
             let peer = self.common.ports.outward(peer);
