@@ -1,16 +1,26 @@
 //! Wire types and dialect codecs: pure functions between frames on the wire and the small
-//! vocabulary that the broker speaks. No IO, no clock, no randomness.
+//! vocabulary that the broker and the SDK speak. No IO, no clock, no randomness.
 //!
-//! A dialect module decodes a client's frame into a [`Request`] and encodes an [`Event`] into
-//! the frames that dialect's clients expect. `ARCHITECTURE.md` has the table of words.
+//! Signalling: a dialect module decodes a client's frame into a [`Request`] and encodes an
+//! [`Event`] into the frames that dialect's clients expect. Data: [`data::DataCodec`] turns a
+//! [`Value`] into the messages of a data channel and back. `ARCHITECTURE.md` has the table of words.
 
+pub mod binarypack;
+mod chunk;
+pub mod data;
 mod event;
 mod id;
+mod input;
+pub mod msgpack;
+mod packed;
 pub mod peerjs;
 mod request;
 mod signal;
+pub mod value;
 
 pub use event::{Event, Refusal};
 pub use id::{Address, AppKey, InvalidId, PeerId};
+pub use packed::Packed;
 pub use request::Request;
 pub use signal::{Envelope, Json, Signal, SignalKind};
+pub use value::{Date, Value};

@@ -1,5 +1,4 @@
-//! The `PeerJS` dialect: frames of every client generation from 0.3.0 to 2.0 beta and of the
-//! SkyWay fork. Facts and sources: `docs/reference/peerjs-dialect.md`.
+//! The server's end of the dialect: a client's frame becomes a request, an event becomes a frame.
 
 use std::borrow::Cow;
 

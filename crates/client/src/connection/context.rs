@@ -1,0 +1,68 @@
+//! What a connection and its peer's driver know of each other.
+
+use std::sync::Arc;
+
+use peerway_protocol::peerjs::payload;
+use tokio::sync::mpsc;
+
+use crate::transport::NetworkOptions;
+
+/// A signal from the other peer, for one connection.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    /// The answer to our offer.
+    Answer(payload::Answer),
+    /// A candidate of the other side.
+    Candidate(payload::Candidate),
+    /// A later offer for the same connection: an ICE restart between two of our own SDKs.
+    Restart(payload::Offer),
+    /// The server says that the other peer left.
+    Leave,
+    /// The other peer did not come in time (EXPIRE).
+    Unreachable,
+    /// Our own peer is destroyed.
+    Destroyed,
+}
+
+/// A signal to the other peer.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    /// The other peer's id.
+    pub(crate) to: String,
+    /// What is said.
+    pub(crate) signal: Outgoing,
+}
+
+/// The signals that a connection sends.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// The first word of a caller.
+    Offer(payload::Offer),
+    /// The answer to it.
+    Answer(payload::Answer),
+    /// One more way to reach us.
+    Candidate(payload::Candidate),
+}
+
+/// What a peer lends to each of its connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// Towards the signalling server. Bounded: a connection waits while the peer is not open.
+    pub(crate) signals: mpsc::Sender<Outbound>,
+    /// The way to the network.
+    pub(crate) network: Arc<NetworkOptions>,
+    /// Tells the peer, by connection id, that a connection is over.
+    pub(crate) closed: mpsc::UnboundedSender<String>,
+}
+
+/// A connection whose task runs.
+#[derive(Debug)]
+pub(crate) struct Started<C> {
+    /// The application's handle.
+    pub(crate) connection: C,
+    /// Where the peer's driver puts what the other side says. Bounded; a full one means that the
+    /// other side floods, and its signal may be dropped.
+    pub(crate) inbox: mpsc::Sender<Inbound>,
+    /// The connection id.
+    pub(crate) id: String,
+}

@@ -1,0 +1,174 @@
+//! A queue between a connection's task and its application, bounded by weight: who fills it is
+//! told to stop, and told when to go on.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Bytes that may wait before the filler stops. One event more always fits, whatever it weighs.
+const FULL: usize = 1024 * 1024;
+
+/// What each event weighs beside its bytes.
+const BOOKKEEPING: usize = 256;
+
+/// The queue.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    filled: Notify,
+    drained: Notify,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    events: VecDeque<(T, usize)>,
+    weight: usize,
+    closed: bool,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State { events: VecDeque::new(), weight: 0, closed: false }),
+            filled: Notify::new(),
+            drained: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts an event in, whether full or not.
+    pub(super) fn push(&self, event: T, bytes: usize) {
+        let mut state = self.state();
+        let weight = bytes + BOOKKEEPING;
+        state.weight += weight;
+        state.events.push_back((event, weight));
+        drop(state);
+        self.filled.notify_one();
+    }
+
+    /// Takes events out until `enough` of the weight is gone, the oldest first. For media, where
+    /// late is worse than never. How many were dropped.
+    pub(super) fn drop_oldest(&self) -> usize {
+        let mut state = self.state();
+        let dropped = state.events.len();
+        state.events.clear();
+        state.weight = 0;
+        dropped
+    }
+
+    /// No events will follow.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+        self.filled.notify_waiters();
+        self.filled.notify_one();
+    }
+
+    /// Whether the filler shall stop.
+    pub(super) fn is_full(&self) -> bool {
+        self.state().weight >= FULL
+    }
+
+    /// Waits until the filler may go on. Cancel-safe.
+    pub(super) async fn drained(&self) {
+        loop {
+            let notified = self.drained.notified();
+            if !self.is_full() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// The next event, or `None` when there will be no more. Cancel-safe.
+    pub(super) async fn next(&self) -> Option<T> {
+        loop {
+            let notified = self.filled.notified();
+            if let Some(event) = self.take() {
+                return event;
+            }
+            notified.await;
+        }
+    }
+
+    /// `None`: nothing yet. `Some(None)`: nothing any more.
+    fn take(&self) -> Option<Option<T>> {
+        let mut state = self.state();
+        if let Some((event, weight)) = state.events.pop_front() {
+            let was_full = state.weight >= FULL;
+            state.weight -= weight;
+            let room = was_full && state.weight < FULL;
+            let more = !state.events.is_empty() || state.closed;
+            drop(state);
+            if room {
+                self.drained.notify_one();
+            }
+            if more {
+                // Another waiter may be asleep on the notice that this one has used up.
+                self.filled.notify_one();
+            }
+            return Some(Some(event));
+        }
+        if state.closed {
+            drop(state);
+            self.filled.notify_one();
+            return Some(None);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn events_come_out_in_order_and_then_the_end() {
+        let queue = Queue::new();
+        queue.push(1, 0);
+        queue.push(2, 0);
+        queue.close();
+
+        assert_eq!(
+            [queue.next().await, queue.next().await, queue.next().await, queue.next().await],
+            [Some(1), Some(2), None, None]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_tells_when_there_is_room() {
+        let queue = Arc::new(Queue::new());
+        queue.push("big", 2 * FULL);
+        assert!(queue.is_full());
+
+        let filler = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.drained().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!filler.is_finished());
+        assert_eq!(queue.next().await, Some("big"));
+        filler.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_end_wakes_everybody() {
+        let queue = Arc::new(Queue::<()>::new());
+        let waiters: Vec<_> = (0..3)
+            .map(|_| {
+                let queue = Arc::clone(&queue);
+                tokio::spawn(async move { queue.next().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        queue.close();
+        for waiter in waiters {
+            assert_eq!(waiter.await.unwrap(), None);
+        }
+    }
+}

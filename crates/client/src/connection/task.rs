@@ -1,0 +1,513 @@
+//! The task behind a connection: sockets and clock around a [`Link`].
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use peerway_protocol::peerjs::payload;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Sleep, sleep_until};
+
+use super::context::{Context, Inbound, Outbound, Outgoing};
+use super::{ConnectionError, ConnectionErrorKind, IceState, description};
+use crate::clock;
+use crate::link::{Event, Link, Output, Purpose};
+use crate::transport::{LocalCandidate, Network, NetworkEvent};
+
+/// Data that arrived while the application does not read, in bytes. The other side's SCTP sends at
+/// most its window, about 1 MiB, without an acknowledgement; more is a flood and is dropped.
+const HELD: usize = 4 * 1024 * 1024;
+
+/// `.local` names that are being looked up at a time.
+const NAMES: usize = 32;
+
+/// The application's side of a connection.
+pub(super) trait Front: Send + 'static {
+    /// What the application asks for.
+    type Command: Send;
+
+    /// Something happened.
+    fn handle_event(&mut self, link: &mut Link, event: Event);
+    /// The application wants something.
+    fn handle_command(&mut self, now: Instant, link: &mut Link, command: Self::Command);
+    /// Whether another command can be taken.
+    fn is_ready(&self, link: &Link) -> bool;
+    /// The engine has moved on: what waits for room may have found it.
+    fn handle_progress(&mut self, link: &mut Link);
+    /// Whether the application has enough to read.
+    fn is_full(&self) -> bool;
+    /// Waits until it has read some.
+    fn drained(&self) -> impl Future<Output = ()> + Send;
+    /// It ends with an error.
+    fn handle_failure(&mut self, error: ConnectionError);
+    /// Nothing will follow.
+    fn handle_end(&mut self);
+}
+
+/// Who the connection is with, for the signals.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) id: String,
+    pub(super) peer: String,
+    pub(super) kind: payload::Kind,
+}
+
+/// How a task is spoken to.
+#[derive(Debug)]
+pub(super) struct Channels<C> {
+    /// By the application. Their end is the end of the last handle.
+    pub(super) commands: mpsc::Receiver<C>,
+    /// By the other side, through the server.
+    pub(super) inbox: mpsc::Receiver<Inbound>,
+    /// Whether the application wants it to end.
+    pub(super) hang_up: watch::Receiver<bool>,
+}
+
+/// What there is to do next.
+enum Turn<C> {
+    Nothing,
+    Inbound(Option<Inbound>),
+    Drained,
+    HangUp,
+    Command(Option<C>),
+    Network(NetworkEvent),
+    Time,
+}
+
+/// A running connection.
+pub(super) struct Task<F: Front> {
+    names: Names,
+    context: Context,
+    link: Link,
+    network: Network,
+    front: F,
+    channels: Channels<F::Command>,
+    signals: VecDeque<Outgoing>,
+    transmits: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    held: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
+    held_bytes: usize,
+    unresolved: Vec<(String, String)>,
+    caller: bool,
+    /// The other side is one of our SDKs, which can restart ICE.
+    remote_restarts: bool,
+    restart_wanted: bool,
+    open: bool,
+}
+
+/// How a connection begins.
+pub(super) enum Beginning {
+    /// With our offer, which this completes with its SDP.
+    Call(payload::Offer),
+    /// With theirs.
+    Answer(payload::Offer),
+}
+
+impl<F: Front> Task<F> {
+    /// Runs a connection to its end.
+    pub(super) async fn run(
+        names: Names,
+        context: Context,
+        purpose: Purpose,
+        beginning: Beginning,
+        mut front: F,
+        channels: Channels<F::Command>,
+    ) {
+        let id = names.id.clone();
+        let closed = context.closed.clone();
+        let mut network = match Network::open(&context.network).await {
+            Ok(network) => network,
+            Err(error) => {
+                front.handle_failure(ConnectionError::new(
+                    ConnectionErrorKind::NegotiationFailed,
+                    error.to_string(),
+                ));
+                let _ = closed.send(id);
+                return;
+            }
+        };
+        let (hosts, later) = first_candidates(&mut network);
+        let now = clock::now();
+        let (link, signal, candidates, caller, remote_restarts) = match beginning {
+            Beginning::Call(mut offer) => {
+                let (link, sdp) = Link::call(now, purpose, &hosts);
+                offer.sdp = sdp;
+                (link, Outgoing::Offer(offer), Vec::new(), true, false)
+            }
+            Beginning::Answer(offer) => {
+                let (sdp, candidates) = description::split(&offer.sdp);
+                match Link::answer(now, purpose, &sdp, offer.generation(), &hosts) {
+                    Ok((link, sdp)) => {
+                        let answer = answer(&names, sdp);
+                        let restarts = offer.peerway;
+                        (link, Outgoing::Answer(answer), candidates, false, restarts)
+                    }
+                    Err(error) => {
+                        front.handle_failure(error);
+                        network.close().await;
+                        let _ = closed.send(id);
+                        return;
+                    }
+                }
+            }
+        };
+        let mut task = Self {
+            names,
+            context,
+            link,
+            network,
+            front,
+            channels,
+            signals: VecDeque::from([signal]),
+            transmits: Vec::new(),
+            held: VecDeque::new(),
+            held_bytes: 0,
+            unresolved: Vec::new(),
+            caller,
+            remote_restarts,
+            restart_wanted: false,
+            open: false,
+        };
+        for candidate in candidates {
+            task.remote_candidate(candidate);
+        }
+        for event in later {
+            task.handle_network(event);
+        }
+        task.drive().await;
+        task.network.close().await;
+        let _ = closed.send(id);
+    }
+
+    async fn drive(&mut self) {
+        let mut inbox_open = true;
+        let mut commands_open = true;
+        let mut closing = false;
+        let sleep = sleep_until(clock::now().into());
+        tokio::pin!(sleep);
+        loop {
+            let deadline = self.drain();
+            if !self.link.is_alive() {
+                self.network.flush().now_or_never();
+                break;
+            }
+            if std::mem::take(&mut self.restart_wanted) {
+                self.restart().await;
+                continue;
+            }
+            self.network.try_flush();
+            set(sleep.as_mut(), deadline);
+            let turn = {
+                let Self { channels, context, link, network, front, signals, held, .. } = self;
+                tokio::select! {
+                    biased;
+                    inbound = channels.inbox.recv(), if inbox_open => Turn::Inbound(inbound),
+                    permit = context.signals.reserve(), if !signals.is_empty() => {
+                        match permit {
+                            Ok(permit) => {
+                                let to = self.names.peer.clone();
+                                let signal = signals.pop_front().expect("it is not empty");
+                                permit.send(Outbound { to, signal });
+                            }
+                            // The peer is destroyed: the inbox tells.
+                            Err(_) => signals.clear(),
+                        }
+                        Turn::Nothing
+                    }
+                    () = front.drained(), if !held.is_empty() => Turn::Drained,
+                    // An error is the end of the last handle, which `commands` tells too.
+                    Ok(_) = channels.hang_up.wait_for(|hang_up| *hang_up), if !closing => {
+                        Turn::HangUp
+                    }
+                    command = channels.commands.recv(), if commands_open && front.is_ready(link) => {
+                        Turn::Command(command)
+                    }
+                    event = network.next() => Turn::Network(event),
+                    () = sleep.as_mut() => Turn::Time,
+                }
+            };
+            match turn {
+                Turn::Nothing => {}
+                Turn::Inbound(Some(inbound)) => self.handle_inbound(inbound).await,
+                Turn::Inbound(None) => inbox_open = false,
+                Turn::Drained => self.release(),
+                Turn::HangUp => {
+                    closing = true;
+                    self.link.close(clock::now());
+                }
+                Turn::Command(Some(command)) => {
+                    self.front.handle_command(clock::now(), &mut self.link, command);
+                }
+                // The last handle is gone.
+                Turn::Command(None) => {
+                    commands_open = false;
+                    self.link.close(clock::now());
+                }
+                Turn::Network(event) => self.handle_network(event),
+                Turn::Time => self.link.handle_timeout(clock::now()),
+            }
+        }
+    }
+
+    /// Drains the link: datagrams to the network, events to the application. Answers when to come
+    /// back.
+    fn drain(&mut self) -> Instant {
+        let deadline = self.poll();
+        self.transmit();
+        deadline
+    }
+
+    fn poll(&mut self) -> Instant {
+        let now = clock::now();
+        loop {
+            match self.link.poll(now) {
+                Output::Transmit { source, destination, data } => {
+                    self.transmits.push((source, destination, data));
+                }
+                Output::Event(event) => self.handle_event(event),
+                Output::Timeout(at) => {
+                    self.front.handle_progress(&mut self.link);
+                    return at;
+                }
+            }
+        }
+    }
+
+    fn transmit(&mut self) {
+        for (source, destination, data) in self.transmits.drain(..) {
+            self.network.send(source, destination, &data);
+        }
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        match &event {
+            Event::Open => self.open = true,
+            Event::Ice(IceState::Completed) => self.network.settled(),
+            Event::RestartWanted => {
+                self.restart_wanted = self.caller && self.remote_restarts;
+                return;
+            }
+            _ => {}
+        }
+        self.front.handle_event(&mut self.link, event);
+    }
+
+    fn handle_network(&mut self, event: NetworkEvent) {
+        match event {
+            NetworkEvent::Received => self.receive(),
+            NetworkEvent::Candidate(candidate) => self.local_candidate(&candidate),
+            NetworkEvent::GatheringDone => {}
+            NetworkEvent::ServerFailed { url, reason } => {
+                tracing::warn!(url, reason, connection = self.names.id, "ICE server unusable");
+            }
+            NetworkEvent::Resolved { name, addrs } => self.resolved(&name, &addrs),
+            NetworkEvent::InterfacesChanged => {
+                self.restart_wanted = self.caller && self.remote_restarts && self.open;
+            }
+        }
+    }
+
+    fn receive(&mut self) {
+        let now = clock::now();
+        for datagram in self.network.batch() {
+            let (source, destination) = (datagram.source, datagram.destination);
+            if is_dtls(datagram.data) && (self.front.is_full() || !self.held.is_empty()) {
+                if self.held_bytes + datagram.data.len() <= HELD {
+                    self.held_bytes += datagram.data.len();
+                    self.held.push_back((source, destination, datagram.data.to_vec()));
+                }
+                continue;
+            }
+            self.link.handle_datagram(now, source, destination, datagram.data);
+            // The engine wants to be drained after each input; what it sends cannot leave yet,
+            // for the batch is the network's.
+            loop {
+                match self.link.poll(now) {
+                    Output::Transmit { source, destination, data } => {
+                        self.transmits.push((source, destination, data));
+                    }
+                    Output::Event(event) => {
+                        self.open |= matches!(event, Event::Open);
+                        self.front.handle_event(&mut self.link, event);
+                    }
+                    Output::Timeout(_) => break,
+                }
+            }
+        }
+        self.transmit();
+    }
+
+    /// The application reads again.
+    fn release(&mut self) {
+        let now = clock::now();
+        while !self.front.is_full()
+            && let Some((source, destination, data)) = self.held.pop_front()
+        {
+            self.held_bytes -= data.len();
+            self.link.handle_datagram(now, source, destination, &data);
+            self.drain();
+        }
+    }
+
+    async fn handle_inbound(&mut self, inbound: Inbound) {
+        let now = clock::now();
+        match inbound {
+            Inbound::Answer(answer) => {
+                let (sdp, candidates) = description::split(&answer.sdp);
+                self.remote_restarts = answer.peerway;
+                if let Err(error) = self.link.handle_answer(now, &sdp, answer.generation()) {
+                    // A second answer changes nothing that works.
+                    if self.open {
+                        tracing::debug!(%error, "an answer is left out");
+                        return;
+                    }
+                    self.front.handle_failure(error);
+                    self.link.close(now);
+                    return;
+                }
+                for candidate in candidates {
+                    self.remote_candidate(candidate);
+                }
+            }
+            Inbound::Candidate(candidate) => self.remote_candidate(candidate.candidate),
+            Inbound::Restart(offer) => {
+                let (sdp, candidates) = description::split(&offer.sdp);
+                if let Err(error) = self.network.restart().await {
+                    tracing::debug!(%error, "an ICE restart without new sockets");
+                }
+                match self.link.handle_restart(&sdp) {
+                    Ok(sdp) => {
+                        let answer = answer(&self.names, sdp);
+                        self.signals.push_back(Outgoing::Answer(answer));
+                        for candidate in candidates {
+                            self.remote_candidate(candidate);
+                        }
+                    }
+                    Err(error) => tracing::debug!(%error, "an ICE restart is left out"),
+                }
+            }
+            Inbound::Unreachable if !self.open => {
+                let error = ConnectionError::new(
+                    ConnectionErrorKind::PeerUnavailable,
+                    format!("could not connect to peer {}", self.names.peer),
+                );
+                self.front.handle_failure(error);
+                self.link.close(now);
+            }
+            Inbound::Unreachable => {}
+            Inbound::Leave | Inbound::Destroyed => {
+                self.front.handle_end();
+                self.link.close(now);
+            }
+        }
+    }
+
+    /// Offers other ways than the one that is lost.
+    async fn restart(&mut self) {
+        let Some(sdp) = self.link.restart() else { return };
+        tracing::debug!(connection = self.names.id, "ICE restart");
+        // What an earlier attempt had to say is of no use any more.
+        self.signals.clear();
+        self.signals.push_back(Outgoing::Offer(payload::Offer {
+            sdp,
+            restart: true,
+            ..offer(&self.names)
+        }));
+        if let Err(error) = self.network.restart().await {
+            tracing::debug!(%error, "an ICE restart without new sockets");
+        }
+    }
+
+    fn local_candidate(&mut self, candidate: &LocalCandidate) {
+        let Some(attribute) = self.link.add_local(candidate) else { return };
+        self.signals.push_back(Outgoing::Candidate(payload::Candidate {
+            candidate: attribute,
+            // Every section is bundled into the first, and 0.3 knows only the index.
+            sdp_mid: None,
+            sdp_m_line_index: Some(0),
+            username_fragment: None,
+            kind: self.names.kind,
+            connection_id: self.names.id.clone(),
+        }));
+    }
+
+    fn remote_candidate(&mut self, candidate: String) {
+        let Some(host) = description::host(&candidate) else { return };
+        if let Ok(address) = host.parse() {
+            if let Some(port) = description::port(&candidate) {
+                self.network.allow(SocketAddr::new(address, port));
+            }
+            self.link.handle_candidate(candidate);
+        } else if self.unresolved.len() < NAMES {
+            let name = host.to_owned();
+            self.network.resolve(&name);
+            self.unresolved.push((name, candidate));
+        }
+    }
+
+    fn resolved(&mut self, name: &str, addresses: &[std::net::IpAddr]) {
+        let (done, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unresolved).into_iter().partition(|(wanted, _)| wanted == name);
+        self.unresolved = waiting;
+        for (_, candidate) in done {
+            for address in addresses {
+                self.remote_candidate(description::with_host(&candidate, &address.to_string()));
+            }
+        }
+    }
+}
+
+/// The host candidates, which come at once, and what came beside them.
+fn first_candidates(network: &mut Network) -> (Vec<LocalCandidate>, Vec<NetworkEvent>) {
+    let (mut hosts, mut later) = (Vec::new(), Vec::new());
+    while let Some(event) = network.next().now_or_never() {
+        match event {
+            NetworkEvent::Candidate(candidate @ LocalCandidate::Host { .. }) => {
+                hosts.push(candidate);
+            }
+            event => {
+                later.push(event);
+                break;
+            }
+        }
+    }
+    (hosts, later)
+}
+
+/// An offer without its SDP.
+pub(super) fn offer(names: &Names) -> payload::Offer {
+    payload::Offer {
+        sdp: String::new(),
+        kind: names.kind,
+        connection_id: names.id.clone(),
+        metadata: None,
+        label: None,
+        reliable: None,
+        serialization: None,
+        browser: None,
+        peerway: true,
+        restart: false,
+    }
+}
+
+fn answer(names: &Names, sdp: String) -> payload::Answer {
+    payload::Answer {
+        sdp,
+        kind: names.kind,
+        connection_id: names.id.clone(),
+        browser: None,
+        peerway: true,
+    }
+}
+
+/// DTLS, by the first byte (RFC 7983).
+fn is_dtls(data: &[u8]) -> bool {
+    data.first().is_some_and(|first| (20..=63).contains(first))
+}
+
+fn set(sleep: std::pin::Pin<&mut Sleep>, deadline: Instant) {
+    if sleep.deadline().into_std() != deadline {
+        sleep.reset(deadline.into());
+    }
+}

@@ -1,0 +1,119 @@
+use std::time::Duration;
+
+use peerway_protocol::Value;
+use peerway_protocol::data::{Generation, Serialization};
+
+use super::super::{Event, Link};
+use super::world::{GOOD, World, data};
+use crate::connection::{ConnectionErrorKind, IceState};
+use crate::transport::LocalCandidate;
+
+fn binary() -> super::super::Purpose {
+    data(Serialization::Binary, true)
+}
+
+fn has(events: &[Event], wanted: impl Fn(&Event) -> bool) -> bool {
+    events.iter().any(wanted)
+}
+
+#[test]
+fn three_seconds_without_a_network_are_survived() {
+    let mut world = World::open(GOOD, binary());
+    world.down = true;
+    world.drive_for(Duration::from_secs(3));
+    world.down = false;
+    world.send(&Value::from("back"));
+    world.drive_until(Duration::from_secs(10), |world| world.callee.values().len() == 1);
+    assert!(!world.caller.is_closed());
+}
+
+#[test]
+fn the_caller_asks_for_a_restart_when_the_path_is_lost() {
+    let mut world = World::open(GOOD, binary());
+    world.down = true;
+    world.drive_until(Duration::from_secs(40), |world| {
+        has(&world.caller.events, |event| matches!(event, Event::RestartWanted))
+    });
+    assert!(has(&world.caller.events, |event| {
+        matches!(event, Event::Ice(IceState::Disconnected))
+    }));
+}
+
+#[test]
+fn a_restart_brings_a_lost_path_back() {
+    let mut world = World::open(GOOD, binary());
+    world.down = true;
+    world.drive_for(Duration::from_secs(30));
+    world.down = false;
+
+    // What the tasks do when signals flow again.
+    let offer = world.caller.link.restart().unwrap();
+    let answer = world.callee.link.handle_restart(&offer).unwrap();
+    let now = world.now;
+    world.caller.link.handle_answer(now, &answer, Generation::Modern).unwrap();
+
+    world.send(&Value::from("back"));
+    world.drive_until(Duration::from_secs(20), |world| world.callee.values().len() == 1);
+    assert!(!world.caller.is_closed() && !world.callee.is_closed());
+}
+
+#[test]
+fn a_path_that_stays_lost_closes_the_connection_with_an_error() {
+    let mut world = World::open(GOOD, binary());
+    world.down = true;
+    world.drive_until(Duration::from_secs(90), |world| {
+        world.caller.is_closed() && world.callee.is_closed()
+    });
+    for side in [&world.caller, &world.callee] {
+        let Some(Event::Closed(Some(error))) = side.events.last() else {
+            panic!("no error: {:?}", side.events.last())
+        };
+        assert_eq!(error.kind, ConnectionErrorKind::ConnectionClosed);
+    }
+}
+
+#[test]
+fn an_offer_that_nobody_answers_fails() {
+    let mut world = World::new(GOOD, binary());
+    world.down = true;
+    world.drive_until(Duration::from_secs(31), |world| world.caller.is_closed());
+    let Some(Event::Closed(Some(error))) = world.caller.events.last() else {
+        panic!("no error: {:?}", world.caller.events.last())
+    };
+    assert_eq!(error.kind, ConnectionErrorKind::NegotiationFailed);
+}
+
+#[test]
+fn candidates_before_the_answer_wait_for_it() {
+    let now = crate::clock::now();
+    let ours = "192.0.2.1:1000".parse().unwrap();
+    let (mut caller, offer) = Link::call(now, binary(), &[LocalCandidate::Host { addr: ours }]);
+    let (mut callee, answer) =
+        Link::answer(now, binary(), &offer, Generation::Modern, &[]).unwrap();
+    let theirs = LocalCandidate::Host { addr: "192.0.2.2:2000".parse().unwrap() };
+    let candidate = callee.add_local(&theirs).unwrap();
+
+    caller.handle_candidate(candidate);
+    caller.handle_candidate("candidate:nonsense".to_owned());
+    caller.handle_answer(now, &answer, Generation::Modern).unwrap();
+
+    let sends = |link: &mut Link| {
+        link.handle_timeout(now + Duration::from_millis(100));
+        matches!(
+            link.poll(now + Duration::from_millis(100)),
+            super::super::Output::Transmit { .. } | super::super::Output::Event(_)
+        )
+    };
+    assert!(sends(&mut caller));
+}
+
+#[test]
+fn an_offer_that_is_no_sdp_is_refused_with_words() {
+    let now = crate::clock::now();
+    for offer in ["", "v=0", "hello\r\n", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"] {
+        let result = Link::answer(now, binary(), offer, Generation::Modern, &[]);
+        if let Err(error) = result {
+            assert_eq!(error.kind, ConnectionErrorKind::NegotiationFailed);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What the handles of a peer and its driver both look at.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::ClientConfig;
+use tokio::sync::{mpsc, watch};
+
+use super::registry::Registry;
+use super::{PeerError, PeerErrorKind};
+use crate::connection::{Context, Outbound};
+use crate::signalling::Endpoint;
+use crate::signalling::session;
+use crate::transport::NetworkOptions;
+
+/// How things stand between a peer and its signalling server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PeerState {
+    /// Not open yet.
+    Connecting,
+    /// Known to the server under its id.
+    Open,
+    /// The connection is lost and will be made again.
+    Reconnecting,
+    /// Without a connection, until [`reconnect`](crate::Peer::reconnect).
+    Disconnected,
+    /// Over.
+    Destroyed,
+}
+
+impl From<session::Status> for PeerState {
+    fn from(status: session::Status) -> Self {
+        match status {
+            session::Status::Connecting => Self::Connecting,
+            session::Status::Open => Self::Open,
+            session::Status::Reconnecting => Self::Reconnecting,
+            session::Status::Disconnected => Self::Disconnected,
+            session::Status::Destroyed => Self::Destroyed,
+        }
+    }
+}
+
+/// What the application wants. Only the last wish counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Want {
+    Connected,
+    Away,
+    Destroyed,
+}
+
+/// A wish and its number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) want: Want,
+    pub(super) serial: u64,
+}
+
+/// How things stand, as the driver tells.
+#[derive(Debug, Clone)]
+pub(super) struct Status {
+    pub(super) state: PeerState,
+    /// The wish that the state obeys.
+    pub(super) serial: u64,
+    pub(super) id: Option<String>,
+    /// What went wrong last.
+    pub(super) error: Option<PeerError>,
+    /// Nothing will follow.
+    pub(super) finished: bool,
+}
+
+/// See the module documentation.
+pub(super) struct Shared {
+    pub(super) endpoint: Endpoint,
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) status: watch::Sender<Status>,
+    registry: Mutex<Registry>,
+    /// Changes when the server tells new ICE servers.
+    network: Mutex<Arc<NetworkOptions>>,
+    signals: mpsc::Sender<Outbound>,
+    ended: mpsc::UnboundedSender<String>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        network: NetworkOptions,
+        id: Option<String>,
+        signals: mpsc::Sender<Outbound>,
+        ended: mpsc::UnboundedSender<String>,
+    ) -> Self {
+        let status = Status {
+            state: PeerState::Connecting,
+            serial: 0,
+            id,
+            error: None,
+            finished: false,
+        };
+        Self {
+            endpoint,
+            tls: network.tls.clone(),
+            status: watch::Sender::new(status),
+            registry: Mutex::default(),
+            network: Mutex::new(Arc::new(network)),
+            signals,
+            ended,
+        }
+    }
+
+    pub(super) fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn network(&self) -> MutexGuard<'_, Arc<NetworkOptions>> {
+        self.network.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What connections are lent.
+    pub(super) fn context(&self) -> Context {
+        Context {
+            signals: self.signals.clone(),
+            network: self.network().clone(),
+            closed: self.ended.clone(),
+        }
+    }
+}
+
+impl Status {
+    /// The state in view of a wish that the driver may not have heard of.
+    pub(super) fn state_under(&self, wish: Wish) -> PeerState {
+        match (self.state, wish.want) {
+            (PeerState::Destroyed, _) => PeerState::Destroyed,
+            (state, _) if self.serial >= wish.serial => state,
+            (_, Want::Destroyed) => PeerState::Destroyed,
+            (_, Want::Away) => PeerState::Disconnected,
+            (PeerState::Disconnected, Want::Connected) => PeerState::Reconnecting,
+            (state, Want::Connected) => state,
+        }
+    }
+
+    /// Why the peer is not open and will not be.
+    pub(super) fn why_not_open(&self) -> PeerError {
+        self.error.clone().unwrap_or_else(|| not_in(self.state))
+    }
+}
+
+/// The error of what cannot be done in this state.
+pub(super) fn not_in(state: PeerState) -> PeerError {
+    match state {
+        PeerState::Destroyed => PeerError::new(PeerErrorKind::Destroyed, "the peer is destroyed"),
+        _ => PeerError::new(
+            PeerErrorKind::Disconnected,
+            "the peer is disconnected from its server: reconnect() first",
+        ),
+    }
+}
