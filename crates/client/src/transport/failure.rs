@@ -83,8 +83,7 @@ impl From<rustls::Error> for Failure {
     fn from(error: rustls::Error) -> Self {
         match &error {
             rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. },
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             ) => Self::TlsName,
             rustls::Error::InvalidCertificate(_) => Self::TlsTrust(error),
             _ => Self::Tls(error),

@@ -165,7 +165,9 @@ impl Network {
     ) {
         let addresses = match result {
             Ok(addresses) if !addresses.is_empty() => addresses,
-            Ok(_) => return self.end_part(server, Err(Failure::Name(io::ErrorKind::NotFound.into()))),
+            Ok(_) => {
+                return self.end_part(server, Err(Failure::Name(io::ErrorKind::NotFound.into())));
+            }
             Err(error) => return self.end_part(server, Err(Failure::Name(error))),
         };
         match self.gathering.servers[server].url.service {
@@ -294,8 +296,7 @@ impl Network {
     fn start_relay(&mut self, attempt: Attempt, remote: SocketAddr, port: Port, now: Instant) {
         let Some(login) = self.gathering.servers[attempt.server].login.clone() else { return };
         let reliable = matches!(port, Port::Stream(_));
-        let mut client =
-            TurnClient::new(login, attempt.families, reliable, Ids::random(), now);
+        let mut client = TurnClient::new(login, attempt.families, reliable, Ids::random(), now);
         for ip in &self.allowed {
             client.permit(*ip);
         }

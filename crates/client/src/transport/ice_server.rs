@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn the_list_of_a_server_is_read_with_one_url_and_with_many() {
-        let text = r#"[{"urls":"stun:a"},{"urls":["turn:b","turns:b"],"username":"u","credential":"p"}]"#;
+        let text =
+            r#"[{"urls":"stun:a"},{"urls":["turn:b","turns:b"],"username":"u","credential":"p"}]"#;
         let servers: Vec<IceServer> = serde_json::from_str(text).unwrap();
         assert_eq!(servers[0], IceServer::new("stun:a"));
         assert_eq!(servers[1].urls, ["turn:b", "turns:b"]);

@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_thousand_addresses_are_not_a_thousand_sockets() {
-        let all = (0..1000_u32).map(|n| IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0001 + n)));
+        let all =
+            (0..1000_u32).map(|n| IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0001 + n)));
         assert_eq!(usable(all, false).len(), MOST);
     }
 }

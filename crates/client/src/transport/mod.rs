@@ -58,9 +58,15 @@ pub(crate) enum NetworkEvent {
     /// All servers have answered or failed.
     GatheringDone,
     /// An ICE server gives no candidate. The others go on.
-    ServerFailed { url: String, reason: String },
+    ServerFailed {
+        url: String,
+        reason: String,
+    },
     /// What [`Network::resolve`] was asked for; no addresses when nobody answers to the name.
-    Resolved { name: String, addrs: Vec<IpAddr> },
+    Resolved {
+        name: String,
+        addrs: Vec<IpAddr>,
+    },
     /// This machine has other addresses than before: see [`Network::restart`].
     InterfacesChanged,
 }

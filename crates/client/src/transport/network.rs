@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -45,8 +45,8 @@ pub(crate) struct Network {
     inbox: Option<Box<Inbox>>,
     timer: Pin<Box<Sleep>>,
     armed: Instant,
-    interfaces: Vec<IpAddr>,
-    look_at_interfaces: Instant,
+    pub(super) interfaces: Vec<IpAddr>,
+    pub(super) look_at_interfaces: Instant,
     /// The port that is read first, so that none starves.
     turn: usize,
 }
@@ -122,7 +122,8 @@ impl Network {
         all
     }
 
-    /// Sends what is queued, waiting for the system to take it. Cancel-safe.
+    /// Sends what is queued, waiting for the system to take it; but not for TURN servers over TCP,
+    /// which may be stuck: [`Network::next`] goes on with those. Cancel-safe.
     pub(crate) async fn flush(&mut self) {
         poll_fn(|cx| self.poll_flush(cx)).await;
     }
@@ -189,6 +190,7 @@ impl Network {
         let now = clock::now();
         let goodbye = async {
             self.flush().await;
+            self.hosts.clear();
             self.release(now);
             poll_fn(|cx| self.poll_released(cx)).await;
         };
@@ -203,7 +205,7 @@ impl Network {
     }
 
     fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.poll_relays(cx).is_ready() {
+        while self.poll_receive(cx, clock::now()).is_ready() {
             if let Some(inbox) = &mut self.inbox {
                 inbox.clear();
             }
@@ -333,7 +335,7 @@ impl Network {
             broken |= host.port.take_broken();
         }
         for relay in &mut self.relays {
-            if relay.poll_flush(cx).is_pending() {
+            if relay.poll_flush(cx).is_pending() && !relay.is_stream() {
                 all = Poll::Pending;
             }
         }
@@ -343,22 +345,37 @@ impl Network {
         all
     }
 
-    /// Reads the first socket that has something from a peer.
+    /// Reads the first port that has something from a peer.
     fn poll_receive(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let ports = self.hosts.len();
+        let ports = self.hosts.len() + self.relays.len();
         for offset in 0..ports {
             let index = (self.turn + offset) % ports;
-            while let Poll::Ready(messages) =
-                self.hosts[index].port.poll_receive(cx, &mut self.inbox)
-            {
-                self.sort(index, messages, now);
-                if self.inbox.as_ref().is_some_and(|inbox| !inbox.is_empty()) {
-                    self.turn = index + 1;
-                    return Poll::Ready(());
-                }
+            if self.poll_port(index, cx, now).is_ready() {
+                self.turn = index + 1;
+                return Poll::Ready(());
             }
         }
-        self.poll_relays(cx)
+        Poll::Pending
+    }
+
+    fn poll_port(&mut self, index: usize, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        loop {
+            if let Some(host) = self.hosts.get_mut(index) {
+                let messages = ready!(host.port.poll_receive(cx, &mut self.inbox));
+                self.sort(index, messages, now);
+            } else {
+                let index = index - self.hosts.len();
+                let Some(relay) = self.relays.get_mut(index) else { return Poll::Pending };
+                match ready!(relay.poll_receive(cx, &mut self.inbox, now)) {
+                    Ok(()) => self.handle_relay_events(now),
+                    // In its place there is the next one now.
+                    Err(failure) => self.fail_relay(index, failure, now),
+                }
+            }
+            if self.inbox.as_ref().is_some_and(|inbox| !inbox.is_empty()) {
+                return Poll::Ready(());
+            }
+        }
     }
 
     /// Keeps what STUN servers answered from the messages in the inbox.
@@ -376,24 +393,6 @@ impl Network {
         for learned in answers {
             self.handle_learned(base, learned);
         }
-    }
-
-    fn poll_relays(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = clock::now();
-        let mut index = 0;
-        while let Some(relay) = self.relays.get_mut(index) {
-            match relay.poll_receive(cx, &mut self.inbox, now) {
-                Poll::Pending => index += 1,
-                Poll::Ready(Err(failure)) => self.fail_relay(index, failure, now),
-                Poll::Ready(Ok(())) => {
-                    self.handle_relay_events(now);
-                    if self.inbox.as_ref().is_some_and(|inbox| !inbox.is_empty()) {
-                        return Poll::Ready(());
-                    }
-                }
-            }
-        }
-        Poll::Pending
     }
 
     /// Gives memory back while nothing happens.

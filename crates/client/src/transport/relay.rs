@@ -50,6 +50,10 @@ impl Relay {
         self.client.relayed()
     }
 
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self.port, Port::Stream(_))
+    }
+
     pub(super) fn queued(&self) -> usize {
         match &self.port {
             Port::Udp(port) => port.queued(),
@@ -86,7 +90,7 @@ impl Relay {
         let wait = self.client.release(now);
         self.transmit();
         // The end of a connection is the end of its allocation; an answer would not be sooner.
-        wait && matches!(self.port, Port::Udp(_))
+        wait && !self.is_stream()
     }
 
     pub(super) fn poll_event(&mut self) -> Option<TurnEvent> {

@@ -173,11 +173,8 @@ impl UdpPort {
 
 /// The address of this machine from which another one is reached.
 pub(super) fn local_towards(remote: SocketAddr) -> io::Result<IpAddr> {
-    let any: SocketAddr = if remote.is_ipv6() {
-        ([0_u16; 8], 0).into()
-    } else {
-        ([0_u8; 4], 0).into()
-    };
+    let any: SocketAddr =
+        if remote.is_ipv6() { ([0_u16; 8], 0).into() } else { ([0_u8; 4], 0).into() };
     // Connecting a UDP socket sends nothing.
     let socket = StdSocket::bind(any)?;
     SockRef::from(&socket).connect(&remote.into())?;

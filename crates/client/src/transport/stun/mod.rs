@@ -8,6 +8,8 @@ use std::fmt;
 
 use stun_types::message::TransactionId;
 
+use crate::clock;
+
 pub(super) use binding::{Bindings, Learned};
 pub(super) use schedule::{Schedule, Step};
 
@@ -21,7 +23,12 @@ impl Ids {
     }
 
     pub(super) fn random() -> Self {
-        Self::new(TransactionId::generate)
+        Self::new(|| {
+            let mut bytes = [0; 16];
+            clock::fill_random(&mut bytes);
+            // The upper bits are cut off.
+            u128::from_be_bytes(bytes).into()
+        })
     }
 
     pub(super) fn draw(&mut self) -> TransactionId {

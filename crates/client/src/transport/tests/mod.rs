@@ -1,5 +1,11 @@
 //! Tests with sockets, and what tests of the pure parts share.
 
+mod cost;
+mod coturn;
+mod failures;
+mod hosts;
+mod reflexive;
+mod relays;
 mod support;
 
 use std::time::Instant;

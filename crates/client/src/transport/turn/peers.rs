@@ -148,7 +148,9 @@ impl Peers {
 
     pub(super) fn granted(&mut self, purpose: Purpose, now: Instant) {
         match purpose {
-            Purpose::Permit(ip) => self.set_permission(ip, State::Granted(now + PERMISSION_REFRESH)),
+            Purpose::Permit(ip) => {
+                self.set_permission(ip, State::Granted(now + PERMISSION_REFRESH))
+            }
             Purpose::Bind { peer, .. } => {
                 self.set_channel(peer, State::Granted(now + CHANNEL_REFRESH));
             }

@@ -17,7 +17,7 @@ impl BoolEncoder {
 
     /// `zero`: how probable `false` is, of 256.
     pub(super) fn put(&mut self, value: bool, zero: u8) {
-        let split = 1 + ((self.range - 1) * u64::from(zero) >> 8);
+        let split = 1 + (((self.range - 1) * u64::from(zero)) >> 8);
         if value {
             self.low += split;
             self.range -= split;
@@ -83,7 +83,7 @@ mod tests {
         }
 
         fn next(&mut self, zero: u8) -> bool {
-            let split = 1 + ((self.range - 1) * u32::from(zero) >> 8);
+            let split = 1 + (((self.range - 1) * u32::from(zero)) >> 8);
             let value = self.value >= split << 8;
             if value {
                 self.range -= split;
@@ -115,7 +115,9 @@ mod tests {
             })
             .collect();
         let mut encoder = BoolEncoder::new();
-        bools.iter().for_each(|(value, zero)| encoder.put(*value, *zero));
+        for (value, zero) in &bools {
+            encoder.put(*value, *zero);
+        }
         let bytes = encoder.finish();
         let mut decoder = BoolDecoder::new(&bytes);
         assert!(bools.iter().all(|(value, zero)| decoder.next(*zero) == *value));

@@ -54,7 +54,9 @@ pub(super) fn write(bools: &mut BoolEncoder, keyframe: bool, odds: Odds) {
     }
     for updates in COEFFICIENT_UPDATES {
         let certain = std::iter::repeat_n(&255, 11 - updates.len());
-        updates.iter().chain(certain).for_each(|zero| bools.put(false, *zero));
+        for zero in updates.iter().chain(certain) {
+            bools.put(false, *zero);
+        }
     }
     bools.literal(1, 1); // mb_no_skip_coeff
     bools.literal(odds.coded.into(), 8);
@@ -63,6 +65,8 @@ pub(super) fn write(bools: &mut BoolEncoder, keyframe: bool, odds: Odds) {
         bools.literal(255, 8); // prob_last
         bools.literal(128, 8); // prob_gf
         bools.literal(0, 2); // prediction modes keep their odds
-        MOTION_UPDATES.iter().for_each(|zero| bools.put(false, *zero));
+        for zero in MOTION_UPDATES {
+            bools.put(false, zero);
+        }
     }
 }

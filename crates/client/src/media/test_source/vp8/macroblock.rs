@@ -24,7 +24,11 @@ enum Prediction {
 enum Macroblock {
     /// As in the frame before.
     Unchanged,
-    Intra { luma: Prediction, chroma: Prediction, residue: Residue },
+    Intra {
+        luma: Prediction,
+        chroma: Prediction,
+        residue: Residue,
+    },
 }
 
 /// What is added to the prediction, in steps.
@@ -106,15 +110,14 @@ impl Macroblocks {
             if coded {
                 write_residue(tokens, residue, above[column], left);
             }
-            let context =
-                Context { y2: residue.y != 0, u: residue.u != 0, v: residue.v != 0 };
+            let context = Context { y2: residue.y != 0, u: residue.u != 0, v: residue.v != 0 };
             (above[column], left) = (context, context);
         }
     }
 
     /// The weight of the neighbours that come from the frame before without motion (section 16.3).
     fn unmoved_neighbours(&self, place: usize) -> usize {
-        let first_column = place % self.columns == 0;
+        let first_column = place.is_multiple_of(self.columns);
         let weight = |distance: usize, beyond: bool, weight: usize| {
             let neighbour = place.checked_sub(distance).filter(|_| !beyond);
             match neighbour.map(|neighbour| self.blocks[neighbour]) {
