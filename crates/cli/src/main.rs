@@ -4,8 +4,10 @@
 
 mod doctor;
 mod ice;
+mod peering;
 mod serve;
 mod token;
+mod transfer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,6 +1,8 @@
 //! Replays the committed corpora of the fuzz targets, so that an input that once broke something
 //! is tried by every `cargo test`.
 
+#[path = "../../../fuzz/src/data.rs"]
+mod data;
 #[path = "../../../fuzz/src/lib.rs"]
 mod targets;
 
@@ -15,6 +17,11 @@ fn the_corpus_of_frames_holds() {
 #[test]
 fn the_corpus_of_handshakes_holds() {
     replay("peerjs_handshake", targets::peerjs_handshake);
+}
+
+#[test]
+fn the_corpus_of_data_channels_holds() {
+    replay("data_channel", data::data_channel);
 }
 
 fn replay(target: &str, check: fn(&[u8])) {

@@ -55,6 +55,10 @@ fn what_every_client_sends_is_read() {
     for capture in captures() {
         let mut codec = capture.codec();
         let mut rebuilt = capture.codec();
+        if capture.serialization == "binary" {
+            // Texts that are not short are the same from all clients.
+            rebuilt.set_remote(Generation::Modern);
+        }
         for sent in &capture.sent {
             let what = format!("{} {}: {}", capture.client, capture.serialization, sent.what);
             let Some(expected) = &sent.value else { continue };
@@ -66,7 +70,7 @@ fn what_every_client_sends_is_read() {
             }
 
             let [Incoming::Value(value)] = &incoming[..] else { panic!("{what}: {incoming:?}") };
-            assert!(same(value, &untagged(expected)), "{what}: {value:?} for {expected}");
+            assert!(same(value, &untagged(expected)), "{what}: {value:?} for {expected:?}");
         }
     }
 }
@@ -85,7 +89,8 @@ fn what_we_send_is_what_every_client_sends() {
             let broken = capture.generation == "legacy" && capture.serialization == "binary";
             let astral = format!("{value:?}").chars().any(|char| char > '\u{ffff}');
             let cut = sent.what == "a cut emoji" && capture.serialization == "json";
-            let double = sent.what == "integers at their edges" && capture.serialization == "MsgPack";
+            let double =
+                sent.what == "integers at their edges" && capture.serialization == "MsgPack";
             if broken && astral || cut || double {
                 continue;
             }
@@ -176,24 +181,14 @@ impl Sent {
             Described::Text { text } => Message { binary: false, data: text.clone().into_bytes() },
             Described::Hex { hex } => Message { binary: true, data: bytes(hex) },
             Described::Long { binary, .. } => {
-                let mut data = ours.next().expect(what).data;
-                if !described.is(&Message { binary: *binary, data: data.clone() }) {
-                    data = as_legacy_wrote(&value);
-                }
-                let message = Message { binary: *binary, data };
+                let message = ours.next().expect(what);
+                assert_eq!(message.binary, *binary, "{what}");
                 assert!(described.is(&message), "{what}: this is another message");
                 message
             }
         };
         self.messages.iter().map(message).collect()
     }
-}
-
-/// Emoji of a text that is too long to be counted wrongly.
-fn as_legacy_wrote(value: &Value) -> Vec<u8> {
-    let mut modern =
-        DataCodec::new(Serialization::Binary, Generation::Modern, Limits::default());
-    modern.encode(value).expect("it was packed before").next().expect("it has one").data
 }
 
 impl Described {
@@ -255,13 +250,14 @@ fn ramp(index: usize) -> u8 {
 fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| same(left, right))
         }
         (Value::Map(left), Value::Map(other)) => {
             left.len() == other.len()
-                && left.iter().all(|(name, value)| {
-                    right.get(name).is_some_and(|other| same(value, other))
-                })
+                && left
+                    .iter()
+                    .all(|(name, value)| right.get(name).is_some_and(|other| same(value, other)))
         }
         (Value::Float(left), Value::Float(right)) if left.is_nan() => right.is_nan(),
         _ => left == right || left.as_f64().is_some_and(|left| right.as_f64() == Some(left)),

@@ -12,6 +12,8 @@ const PAGE_SAMPLES: u64 = 24_000;
 const MAX_PIECES: usize = 255;
 /// Opus needs 7.6 KB for the longest packet.
 const MAX_PACKET: usize = 16_384;
+/// Longer gaps become shorter: a timestamp must not fill a disk. A day takes 2 MB.
+const MAX_GAP: u64 = 86_400 * 48_000;
 /// There is one stream in the file, so its number says nothing.
 const SERIAL: u32 = 1;
 
@@ -56,7 +58,8 @@ impl Writer {
             self.toc = frame.data[0];
         }
         let elapsed = frame.timestamp.saturating_sub(start).as_nanos() * 48_000 / 1_000_000_000;
-        let gap = u64::try_from(elapsed).unwrap_or(u64::MAX).saturating_sub(self.samples);
+        let gap =
+            u64::try_from(elapsed).unwrap_or(u64::MAX).saturating_sub(self.samples).min(MAX_GAP);
         for (filler, samples) in opus::fillers(self.toc, gap) {
             self.packet(&filler, samples, file);
         }

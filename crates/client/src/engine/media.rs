@@ -8,7 +8,7 @@ use bytes::Bytes;
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpApi;
 use str0m::format::Codec as Format;
-use str0m::media::{Direction, Frequency, KeyframeRequestKind, MediaAdded, MediaData, MediaKind};
+use str0m::media::{Direction, Frequency, KeyframeRequestKind, MediaData, MediaKind};
 use str0m::media::{MediaTime, Mid};
 use str0m::rtp::{RtpPacket as Packet, RtpWrite};
 use str0m::{Rtc, RtcConfig};
@@ -72,12 +72,22 @@ impl MediaOptions {
 pub(super) struct Tracks {
     options: Option<MediaOptions>,
     offered: Vec<(Mid, TrackKind)>,
+    agreed: bool,
     events: VecDeque<Event>,
 }
 
 impl Tracks {
     pub(super) fn new(options: Option<MediaOptions>) -> Self {
         Self { options, ..Self::default() }
+    }
+
+    /// Whether no line has been agreed on yet.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.agreed
+    }
+
+    fn is_rtp(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.rtp)
     }
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
@@ -101,34 +111,35 @@ impl Tracks {
         }
     }
 
-    /// The answer is in: what became of the lines we offered.
+    /// The answer is in: what became of the lines.
     pub(super) fn negotiated(&mut self, rtc: &mut Rtc) {
+        self.agreed = true;
         for (mid, kind) in std::mem::take(&mut self.offered) {
             let Some(media) = rtc.media(mid) else { continue };
             let direction = media.direction();
+            let wanted = self.options.as_ref().is_some_and(|options| options.sends(kind));
             let dead = media.disabled() || media.stopped();
             self.events.push_back(Event::Track {
                 id: TrackId(mid),
                 kind,
-                sends: !dead && direction.is_sending(),
+                sends: !dead && wanted && direction.is_sending(),
                 receives: !dead && direction.is_receiving(),
             });
         }
     }
 
-    /// The other side's offer brought a line.
-    pub(super) fn added(&mut self, added: &MediaAdded) -> Event {
-        let kind = match added.kind {
-            MediaKind::Audio => TrackKind::Audio,
-            MediaKind::Video => TrackKind::Video,
-        };
-        let wanted = self.options.as_ref().is_some_and(|options| options.sends(kind));
-        Event::Track {
-            id: TrackId(added.mid),
-            kind,
-            sends: wanted && added.direction.is_sending(),
-            receives: added.direction.is_receiving(),
+    /// Our answer is made: the lines that the other side offered. The engine tells of them too, but
+    /// only after the connection is up.
+    pub(super) fn answered(&mut self, rtc: &mut Rtc, answer: &str) {
+        let mut kind = None;
+        for line in answer.lines() {
+            if line.starts_with("m=") {
+                kind = kind_of(line);
+            } else if let (Some(mid), Some(kind)) = (line.strip_prefix("a=mid:"), kind) {
+                self.offered.push((Mid::from(mid.trim()), kind));
+            }
         }
+        self.negotiated(rtc);
     }
 
     /// Says in our answer that we do not send what we do not: the engine mirrors the offer.
@@ -138,11 +149,7 @@ impl Tracks {
         let mut restricted = String::with_capacity(sdp.len());
         for line in sdp.split_inclusive('\n') {
             if line.starts_with("m=") {
-                kind = match line.get(2..7) {
-                    Some("audio") => Some(TrackKind::Audio),
-                    Some("video") => Some(TrackKind::Video),
-                    _ => None,
-                };
+                kind = kind_of(line);
             }
             let silent = kind.is_some_and(|kind| !options.sends(kind));
             restricted.push_str(match line.trim_end() {
@@ -152,6 +159,14 @@ impl Tracks {
             });
         }
         restricted
+    }
+}
+
+fn kind_of(media_line: &str) -> Option<TrackKind> {
+    match media_line.get(2..7) {
+        Some("audio") => Some(TrackKind::Audio),
+        Some("video") => Some(TrackKind::Video),
+        _ => None,
     }
 }
 
@@ -211,10 +226,12 @@ pub(super) fn estimate(kind: &BweKind) -> u64 {
 impl Engine {
     /// The codecs that both sides can use for a track of ours, the preferred first.
     pub(crate) fn codecs(&mut self, track: TrackId) -> Vec<Codec> {
-        let Some(writer) = self.rtc.writer(track.0) else { return Vec::new() };
+        let Some(media) = self.rtc.media(track.0) else { return Vec::new() };
+        let agreed = media.remote_pts();
         let mut codecs: Vec<Codec> = Vec::new();
-        for params in writer.payload_params() {
+        for params in self.rtc.codec_config().params() {
             if let Some(codec) = codec(params.spec().codec)
+                && agreed.contains(&params.pt())
                 && !codecs.contains(&codec)
             {
                 codecs.push(codec);
@@ -230,6 +247,9 @@ impl Engine {
         track: TrackId,
         frame: &EncodedFrame,
     ) -> Result<(), EngineError> {
+        if self.media.is_rtp() {
+            return Err(EngineError("this call carries RTP packets, not frames".to_owned()));
+        }
         let Some(writer) = self.rtc.writer(track.0) else {
             return Err(EngineError("the track does not send".to_owned()));
         };
@@ -254,6 +274,9 @@ impl Engine {
         track: TrackId,
         packet: &RtpPacket,
     ) -> Result<(), EngineError> {
+        if !self.media.is_rtp() {
+            return Err(EngineError("this call carries frames, not RTP packets".to_owned()));
+        }
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(track.0, None) else {
             return Err(EngineError("the track does not send".to_owned()));
@@ -271,6 +294,12 @@ impl Engine {
 
     /// Asks the other side for a key frame. `false`: it cannot be asked (yet).
     pub(crate) fn request_key_frame(&mut self, track: TrackId) -> bool {
+        if self.media.is_rtp() {
+            let mut api = self.rtc.direct_api();
+            let Some(stream) = api.stream_rx_by_mid(track.0, None) else { return false };
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+            return true;
+        }
         let Some(mut writer) = self.rtc.writer(track.0) else { return false };
         writer.request_keyframe(None, KeyframeRequestKind::Pli).is_ok()
     }

@@ -143,8 +143,11 @@ impl Engine {
             .map_err(|error| EngineError(format!("the offer's SDP is malformed: {error}")))?;
         // Ours loses: whoever accepts while offering rolls back.
         self.pending = None;
-        let answer = self.rtc.sdp_api().accept_offer(offer)?;
-        Ok(self.media.restrict(&answer.to_sdp_string()))
+        let answer = self.rtc.sdp_api().accept_offer(offer)?.to_sdp_string();
+        if self.media.is_empty() {
+            self.media.answered(&mut self.rtc, &answer);
+        }
+        Ok(self.media.restrict(&answer))
     }
 
     /// Takes the answer to the offer that is out.
@@ -218,10 +221,15 @@ impl Engine {
     }
 
     /// Says goodbye: RTCP BYE, SCTP shutdown, DTLS `close_notify`. [`Engine::poll`] gives the
-    /// datagrams; then [`Engine::is_alive`] is false.
+    /// datagrams; then [`Engine::is_alive`] is false. `false`: it cannot be said yet, for SCTP is
+    /// still shaking hands.
+    pub(crate) fn try_close(&mut self) -> bool {
+        self.rtc.close().is_ok()
+    }
+
+    /// The same; where no goodbye can be said, without.
     pub(crate) fn close(&mut self) {
-        if let Err(error) = self.rtc.close() {
-            tracing::debug!(%error, "closing");
+        if !self.try_close() {
             self.rtc.disconnect();
         }
     }
@@ -272,7 +280,6 @@ impl Engine {
             },
             E::ChannelClose(id) => Event::ChannelClosed(ChannelId(id)),
             E::ChannelBufferedAmountLow(_) => Event::ChannelDrained,
-            E::MediaAdded(added) => self.media.added(&added),
             E::MediaData(data) => return media::frame(data),
             E::RtpPacket(packet) => return media::rtp(&mut self.rtc, packet),
             E::KeyframeRequest(request) => Event::KeyFrameWanted(TrackId(request.mid)),

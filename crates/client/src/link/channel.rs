@@ -171,7 +171,17 @@ impl Link {
     }
 
     /// Moves what is being sent into the engine, as far as there is room.
-    pub(super) fn pump(&mut self, now: std::time::Instant) {
+    pub(super) fn pump(&mut self) {
+        self.fill();
+        if self.timers.is_flushing()
+            && !self.channel.as_ref().is_some_and(|channel| channel.busy(&mut self.engine))
+            && self.engine.try_close()
+        {
+            self.timers.flushed();
+        }
+    }
+
+    fn fill(&mut self) {
         let Some(channel) = &mut self.channel else { return };
         if self.closed {
             channel.sending = None;
@@ -195,9 +205,6 @@ impl Link {
                     return self.unless_failed(Err(error));
                 }
             }
-        }
-        if self.timers.is_flushing() && !channel.busy(&mut self.engine) {
-            self.timers.flushed(now);
         }
     }
 }

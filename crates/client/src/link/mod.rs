@@ -239,10 +239,12 @@ impl Link {
 
     fn unless_failed(&mut self, result: Result<(), EngineError>) {
         if let Err(error) = result {
-            self.fail(ConnectionError::new(
-                ConnectionErrorKind::ConnectionClosed,
-                error.to_string(),
-            ));
+            let kind = if self.timers.has_connected() {
+                ConnectionErrorKind::ConnectionClosed
+            } else {
+                ConnectionErrorKind::NegotiationFailed
+            };
+            self.fail(ConnectionError::new(kind, error.to_string()));
         }
     }
 
@@ -259,11 +261,9 @@ impl Link {
     /// Ends the connection. What has been sent is given a few seconds to arrive. Poll on until
     /// [`Link::is_alive`] is false.
     pub(crate) fn close(&mut self, now: Instant) {
-        let waiting = self.channel.as_mut().is_some_and(|channel| channel.busy(&mut self.engine));
-        if waiting && !self.closed {
+        let waiting = self.channel.as_ref().is_some_and(|channel| channel.busy(&mut self.engine));
+        if (waiting && !self.closed) || !self.engine.try_close() {
             self.timers.flush(now);
-        } else {
-            self.engine.close();
         }
     }
 
@@ -274,7 +274,7 @@ impl Link {
 
     /// What is to be done next.
     pub(crate) fn poll(&mut self, now: Instant) -> Output {
-        self.pump(now);
+        self.pump();
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Output::Event(event);
@@ -323,7 +323,7 @@ impl Link {
                 }
                 return;
             }
-            engine::Event::ChannelDrained => return self.pump(now),
+            engine::Event::ChannelDrained => return self.pump(),
             engine::Event::Track { id, kind, sends, receives } => {
                 Event::Track { id, kind, sends, receives }
             }

@@ -63,6 +63,11 @@ impl Timers {
         self.connect_by = None;
     }
 
+    /// Whether ICE and DTLS have been up.
+    pub(super) fn has_connected(&self) -> bool {
+        self.connected
+    }
+
     /// The ICE state changed.
     pub(super) fn ice(&mut self, now: Instant, state: IceState) {
         match state {
@@ -87,9 +92,9 @@ impl Timers {
         self.flush_by.is_some()
     }
 
-    /// What was sent has arrived.
-    pub(super) fn flushed(&mut self, now: Instant) {
-        self.flush_by = Some(now);
+    /// What was sent has arrived, and the goodbye is on its way.
+    pub(super) fn flushed(&mut self) {
+        self.flush_by = None;
     }
 
     /// The connection is over: nothing is waited for.

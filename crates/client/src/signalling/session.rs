@@ -30,8 +30,9 @@ const PING_AFTER: Duration = Duration::from_secs(9);
 const DEAD_AFTER: Duration = Duration::from_secs(20);
 /// How long the server may take to say OPEN.
 const GREETING: Duration = Duration::from_secs(10);
-/// `PeerServer` takes a known id with the same token without a word.
-const SILENT_GREETING: Duration = Duration::from_secs(2);
+/// `PeerServer` takes a known id with the same token without a word. Longer than the two seconds in
+/// which a peerway server finds out whether the one who has the id is alive.
+const SILENT_GREETING: Duration = Duration::from_secs(3);
 /// Who was open for so long starts anew with the shortest waiting time. Two programs with one id
 /// and token, of which each takes over from the other, therefore do it ever more slowly.
 const STEADY: Duration = Duration::from_secs(10);
@@ -350,6 +351,12 @@ impl Session {
             State::Greeting { .. } => {
                 self.commands.push_back(Command::HangUp);
                 self.attempt_failed(failure, now);
+            }
+            State::Open { .. } if failure.is_final() => {
+                self.commands.push_back(Command::HangUp);
+                self.tell(Happening::Failed(failure));
+                self.part();
+                self.rest();
             }
             // Too many messages, say. If it is serious, the server closes the socket.
             State::Open { .. } => self.tell(Happening::Failed(failure)),

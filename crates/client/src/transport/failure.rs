@@ -51,11 +51,6 @@ impl Failure {
         Self::Refused { code, reason: reason.to_owned() }
     }
 
-    /// Whether another address of the same server may do better.
-    pub(super) fn is_of_the_path(&self) -> bool {
-        !matches!(self, Self::Url(_) | Self::NoLogin | Self::Username | Self::Name(_))
-    }
-
     /// The one of two that says more: that there is no IPv6 here says nothing about the server.
     pub(super) fn or(self, other: Self) -> Self {
         if matches!(self, Self::NoRoute) { other } else { self }

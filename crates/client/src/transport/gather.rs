@@ -78,7 +78,7 @@ impl Attempt {
 #[derive(Debug)]
 pub(super) enum Job {
     Addresses { server: usize, result: io::Result<Vec<SocketAddr>> },
-    Connected { attempt: Attempt, remote: SocketAddr, result: Result<StreamPort, Failure> },
+    Connected { attempt: Box<Attempt>, remote: SocketAddr, result: Result<StreamPort, Failure> },
 }
 
 impl Network {
@@ -148,11 +148,11 @@ impl Network {
         match job {
             Job::Addresses { server, result } => self.handle_addresses(server, result, now),
             Job::Connected { attempt, remote, result: Ok(stream) } => {
-                self.start_relay(attempt, remote, Port::Stream(stream), now);
+                self.start_relay(*attempt, remote, Port::Stream(stream), now);
             }
             Job::Connected { mut attempt, result: Err(failure), .. } => {
                 attempt.fail(failure);
-                self.try_next(attempt, now);
+                self.try_next(*attempt, now);
             }
         }
     }
@@ -281,9 +281,10 @@ impl Network {
                 RelayProtocol::Tcp | RelayProtocol::Tls => {
                     let tls = (attempt.protocol == RelayProtocol::Tls)
                         .then(|| (self.options.tls.clone(), attempt.host.clone()));
+                    self.begun = true;
                     self.gathering.jobs.spawn(async move {
                         let result = StreamPort::connect(remote, tls).await;
-                        Job::Connected { attempt, remote, result }
+                        Job::Connected { attempt: Box::new(attempt), remote, result }
                     });
                     return;
                 }
@@ -303,6 +304,7 @@ impl Network {
         let mut relay = Relay::new(attempt, remote, port, client);
         relay.handle_timeout(now);
         self.relays.push(relay);
+        self.begun = true;
     }
 
     /// Does what the relays' events ask for.

@@ -40,6 +40,8 @@ pub(crate) struct Network {
     pub(super) allowed: Vec<IpAddr>,
     pub(super) events: VecDeque<NetworkEvent>,
     pub(super) ids: Ids,
+    /// Something was begun that nobody has looked at yet, so that nothing would wake the task.
+    pub(super) begun: bool,
     lookups: JoinSet<(String, Vec<IpAddr>)>,
     /// Borrowed from the thread while something comes.
     inbox: Option<Box<Inbox>>,
@@ -71,6 +73,7 @@ impl Network {
             allowed: Vec::new(),
             events: VecDeque::new(),
             ids: Ids::random(),
+            begun: false,
             lookups: JoinSet::new(),
             inbox: None,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
@@ -249,6 +252,7 @@ impl Network {
             if let Some(event) = self.events.pop_front() {
                 return Poll::Ready(event);
             }
+            self.begun = false;
             let now = clock::now();
             while let Poll::Ready(Some(Ok(job))) = self.gathering.jobs.poll_join_next(cx) {
                 self.handle_job(job, now);
@@ -261,7 +265,7 @@ impl Network {
             if self.poll_receive(cx, now).is_ready() {
                 return Poll::Ready(NetworkEvent::Received);
             }
-            if self.events.is_empty() {
+            if self.events.is_empty() && !self.begun {
                 self.rest();
                 return Poll::Pending;
             }

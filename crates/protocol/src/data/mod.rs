@@ -201,7 +201,7 @@ impl DataCodec {
                     .map_err(|error| self.pack_error(error))?;
                 self.check_size(packed.len(), self.limits.max_message)?;
                 if packed.len() <= MTU {
-                    return Ok(Outgoing::one(true, packed.to_vec()));
+                    return Ok(Outgoing::one(true, packed.into_vec()));
                 }
                 let id = self.next_id;
                 self.next_id = self.next_id.wrapping_add(1).max(1);

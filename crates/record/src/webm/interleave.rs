@@ -6,8 +6,10 @@ use std::collections::VecDeque;
 
 /// How far, in milliseconds, one track may be ahead of another.
 const PATIENCE: u64 = 300;
-/// And in frames that wait in a track, whatever their timestamps.
-const MAX_WAITING: usize = 256;
+/// And in bytes that wait, whatever their timestamps.
+const MAX_WAITING: usize = 4 << 20;
+/// What a frame takes besides its bytes.
+const OVERHEAD: usize = 1 << 10;
 
 /// A frame as it will stand in the file.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +26,7 @@ pub(super) struct Block {
 pub(super) struct Interleave {
     tracks: Vec<VecDeque<Block>>,
     newest: u64,
+    waiting: usize,
 }
 
 impl Interleave {
@@ -33,6 +36,7 @@ impl Interleave {
             self.tracks.push(VecDeque::new());
         }
         self.newest = self.newest.max(block.time);
+        self.waiting += block.data.len() + OVERHEAD;
         self.tracks[block.track].push_back(block);
     }
 
@@ -40,26 +44,21 @@ impl Interleave {
     pub(super) fn next(&mut self) -> Option<Block> {
         let due = self.newest.saturating_sub(PATIENCE);
         let all_here = self.tracks.iter().all(|track| !track.is_empty());
-        let track = self.earliest()?;
-        let full = self.tracks.iter().any(|track| track.len() > MAX_WAITING);
-        let ready = all_here || full || track.front().is_some_and(|block| block.time <= due);
-        if ready { track_pop(self) } else { None }
+        let ready = all_here || self.waiting > MAX_WAITING || self.earliest()?.time <= due;
+        if ready { self.next_of_rest() } else { None }
     }
 
     /// The next frame for the file, at its end.
     pub(super) fn next_of_rest(&mut self) -> Option<Block> {
-        track_pop(self)
+        let track = self.earliest()?.track;
+        let block = self.tracks[track].pop_front()?;
+        self.waiting -= block.data.len() + OVERHEAD;
+        Some(block)
     }
 
-    fn earliest(&self) -> Option<&VecDeque<Block>> {
-        let waiting = self.tracks.iter().filter(|track| !track.is_empty());
-        waiting.min_by_key(|track| track.front().map(|block| block.time))
+    fn earliest(&self) -> Option<&Block> {
+        self.tracks.iter().filter_map(VecDeque::front).min_by_key(|block| block.time)
     }
-}
-
-fn track_pop(interleave: &mut Interleave) -> Option<Block> {
-    let waiting = interleave.tracks.iter_mut().filter(|track| !track.is_empty());
-    waiting.min_by_key(|track| track.front().map(|block| block.time))?.pop_front()
 }
 
 #[cfg(test)]
@@ -108,7 +107,7 @@ mod tests {
     fn frames_of_one_instant_do_not_pile_up() {
         let mut interleave = Interleave::default();
         interleave.push(block(1, 0));
-        (0..1_000).for_each(|_| interleave.push(block(0, 0)));
-        assert!(times(&mut interleave).len() > 700);
+        (0..10_000).for_each(|_| interleave.push(block(0, 0)));
+        assert!(times(&mut interleave).len() > 5_000);
     }
 }

@@ -80,7 +80,7 @@ fn an_offer_that_nobody_answers_fails() {
     let Some(Event::Closed(Some(error))) = world.caller.events.last() else {
         panic!("no error: {:?}", world.caller.events.last())
     };
-    assert_eq!(error.kind, ConnectionErrorKind::NegotiationFailed);
+    assert_eq!(error.kind, ConnectionErrorKind::NegotiationFailed, "{error}");
 }
 
 #[test]

@@ -24,9 +24,8 @@ pub struct InvalidTestVideo {
     fps: u32,
 }
 
-/// VP8 with a moving bar over colours and the number of each frame as a bar code (see
-/// [the module](crate::media::test_source)). A frame of 640x360 is some hundred bytes, so this says
-/// nothing about how much a path can carry.
+/// VP8 with a moving bar over colours and the number of each frame as a bar code. A frame of 640x360
+/// is some hundred bytes, a key frame 1 KB: this says nothing about how much a path can carry.
 ///
 /// ```
 /// use peerway::media::TestVideo;
@@ -38,6 +37,34 @@ pub struct InvalidTestVideo {
 /// let second = video.next_frame(false);
 /// assert_eq!(second.timestamp.ticks - first.timestamp.ticks, 3_000);
 /// # Ok::<(), peerway::media::InvalidTestVideo>(())
+/// ```
+///
+/// # The bar code
+///
+/// The upper left corner of the picture, 128 x 96 pixels, is 8 x 6 squares of 16 x 16 pixels. Black
+/// is 0, white is 1, the left square of a row is the highest bit of a byte.
+///
+/// ```text
+///   row 0      10100101: this is a bar code
+///   row 1..4   number of the frame, from 0, highest byte first
+///   row 5      the four bytes and 01011010, combined by exclusive or
+/// ```
+///
+/// A page reads it like this; [`frame_number`](crate::media::frame_number) is the same for Rust
+/// programs that decode.
+///
+/// ```js
+/// function frameNumber(video) {
+///   const context = new OffscreenCanvas(128, 96).getContext('2d');
+///   context.drawImage(video, 0, 0);
+///   const pixels = context.getImageData(0, 0, 128, 96).data;
+///   const white = (x, y) => pixels[((y * 16 + 8) * 128 + x * 16 + 8) * 4] > 127;
+///   const row = (y) => [...Array(8).keys()].reduce((byte, x) => byte * 2 + white(x, y), 0);
+///   const bytes = [1, 2, 3, 4].map(row);
+///   const sum = bytes.reduce((sum, byte) => sum ^ byte, 0b01011010);
+///   if (row(0) !== 0b10100101 || row(5) !== sum) return null;
+///   return bytes.reduce((number, byte) => number * 256 + byte, 0);
+/// }
 /// ```
 #[derive(Debug)]
 pub struct TestVideo {

@@ -382,14 +382,14 @@ fn two_that_take_over_from_each_other_do_it_ever_more_slowly() {
 
 /// `PeerServer` attaches a known id with the same token without a word.
 #[test]
-fn a_server_that_takes_us_back_silently_is_believed_after_two_seconds() {
+fn a_server_that_takes_us_back_silently_is_believed_after_three_seconds() {
     let mut bench = Bench::open();
     bench.at(1.0).closed();
     bench.commands();
     let second = bench.next_attempt();
     bench.at(second).dialled();
-    assert_eq!((bench.commands(), bench.timeout()), (vec![], Some(second + 2.0)));
-    bench.at(second + 2.0).time();
+    assert_eq!((bench.commands(), bench.timeout()), (vec![], Some(second + 3.0)));
+    bench.at(second + 3.0).time();
     assert_eq!(bench.commands(), [reopened()]);
 }
 
@@ -420,6 +420,14 @@ fn an_error_while_open_is_told_and_no_end() {
     let failure = Failure::Said { kind: Word::Error, message: "Too many messages".into() };
     assert_eq!(bench.commands(), [failed(failure)]);
     assert_eq!(bench.session.status(), Status::Open);
+}
+
+#[test]
+fn a_late_no_is_final_all_the_same() {
+    let mut bench = Bench::open();
+    bench.at(1.0).frame(TAKEN);
+    assert_eq!(bench.commands(), [Command::HangUp, failed(taken()), disconnected()]);
+    assert_eq!((bench.session.status(), bench.timeout()), (Status::Disconnected, None));
 }
 
 #[test]

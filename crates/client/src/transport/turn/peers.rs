@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::request::Purpose;
 
 /// A permission lasts five minutes.
-const PERMISSION_REFRESH: Duration = Duration::from_secs(240);
+const PERMISSION_REFRESH: Duration = Duration::from_mins(4);
 /// A channel lasts ten minutes.
-const CHANNEL_REFRESH: Duration = Duration::from_secs(540);
+const CHANNEL_REFRESH: Duration = Duration::from_mins(9);
 /// A remote peer that names more candidates than this is not after a connection.
 const MOST: usize = 64;
 const FIRST_CHANNEL: u16 = 0x4000;
@@ -149,7 +149,7 @@ impl Peers {
     pub(super) fn granted(&mut self, purpose: Purpose, now: Instant) {
         match purpose {
             Purpose::Permit(ip) => {
-                self.set_permission(ip, State::Granted(now + PERMISSION_REFRESH))
+                self.set_permission(ip, State::Granted(now + PERMISSION_REFRESH));
             }
             Purpose::Bind { peer, .. } => {
                 self.set_channel(peer, State::Granted(now + CHANNEL_REFRESH));

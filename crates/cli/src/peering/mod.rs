@@ -1,0 +1,16 @@
+//! What `send`, `receive`, `chat`, `call` and `listen` have in common: who we are, how we are found, how we
+//! speak to the user, how we end.
+
+mod args;
+mod console;
+mod ending;
+mod interrupt;
+mod link;
+mod printable;
+
+pub(crate) use args::{PeerArgs, PublicArgs};
+pub(crate) use console::Console;
+pub(crate) use ending::{Exit, Failure, run};
+pub(crate) use interrupt::Interrupt;
+pub(crate) use link::{Link, Target};
+pub(crate) use printable::printable;
