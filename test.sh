@@ -20,6 +20,7 @@ main() {
 
   need cc build-essential
   need turnutils_uclient coturn
+  need ffprobe ffmpeg
   check "formatting" cargo fmt --all --check
   check "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
   rust_tests cargo test --workspace --locked --no-fail-fast

@@ -48,7 +48,7 @@ export class Pages {
 
 function tab(query) {
   const client = query.get('client');
-  const scripts = [`/peerjs/${client}/${scriptOf(client)}`, '/page/harness.js'];
+  const scripts = [`/peerjs/${client}/${scriptOf(client)}`, '/page/samples.js', '/page/harness.js'];
   if (query.get('webSocket') === 'false') {
     scripts.unshift('/page/dead_websocket.js');
   }

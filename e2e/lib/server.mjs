@@ -9,23 +9,24 @@ import { fileURLToPath } from 'node:url';
 import { freeTcpPort } from './ports.mjs';
 
 const PATIENCE_MS = 15_000;
-const program = (process.env.E2E_SERVER ?? 'peerway') === 'peerserver' ? peerserver() : peerway();
-
-// What a server is started with that is not to relay: the ports of TURN are the same for all.
-const WITHOUT_TURN = program.isPeerServer ? [] : ['--no-turn'];
+const chosen = process.env.E2E_SERVER ?? 'peerway';
+const programs = { peerway, peerserver };
 
 // What stock PeerServer 1.0.2 cannot do is skipped there, with the reason.
-export const unlessPeerServer = (reason) => ({ skip: program.isPeerServer && reason });
+export const unlessPeerServer = (reason) => ({ skip: chosen === 'peerserver' && reason });
 
 export class Server {
+  #program;
   #process;
   #output = [];
   #flags;
   #host;
 
-  // On a host of network.mjs it is reached from here through a door.
-  static async start({ flags = WITHOUT_TURN, host } = {}) {
+  // On a host of network.mjs it is reached from here through a door. `name`: peerway or peerserver.
+  static async start({ name = chosen, flags, host } = {}) {
     const server = new Server();
+    server.#program = programs[name]();
+    flags ??= server.#program.withoutTurn;
     server.port = await freeTcpPort();
     server.#flags = ['--port', server.port, '--path', '/', '--allow_discovery', ...flags];
     server.#host = host;
@@ -43,7 +44,7 @@ export class Server {
   }
 
   async start() {
-    const [command, ...args] = [...(this.#host?.entry ?? []), program.path, ...this.#flags];
+    const [command, ...args] = [...(this.#host?.entry ?? []), this.#program.path, ...this.#flags];
     const env = { ...process.env, NO_COLOR: '1' };
     this.#process = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     process.once('exit', () => this.#process.kill('SIGKILL'));
@@ -56,7 +57,7 @@ export class Server {
   async stop() {
     const { exitCode, signalCode } = this.#process;
     if (exitCode !== null || signalCode !== null) {
-      throw new Error(`${program.path} had already ended (${exitCode ?? signalCode}):\n${this.lastOutput}`);
+      throw new Error(`${this.#program.path} had already ended (${exitCode ?? signalCode}):\n${this.lastOutput}`);
     }
     const ended = once(this.#process, 'exit').then(() => true);
     this.#process.kill('SIGTERM');
@@ -64,9 +65,16 @@ export class Server {
 
     this.#process.kill('SIGKILL');
     await ended;
-    if (!program.isPeerServer) {
-      throw new Error(`${program.path} did not end within 5 s of SIGTERM:\n${this.lastOutput}`);
+    if (this.#program.endsAtOnce) {
+      throw new Error(`${this.#program.path} did not end within 5 s of SIGTERM:\n${this.lastOutput}`);
     }
+  }
+
+  // Is gone without a word to anybody.
+  async kill() {
+    const ended = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await ended;
   }
 
   // Waits until the samples of a metric that carry this label add up to as much.
@@ -85,12 +93,12 @@ export class Server {
   async #untilHealthy() {
     const deadline = Date.now() + PATIENCE_MS;
     while (Date.now() < deadline && this.#process.exitCode === null && this.#process.pid) {
-      const answer = await fetch(`${this.url}${program.health}`).catch(() => null);
+      const answer = await fetch(`${this.url}${this.#program.health}`).catch(() => null);
       if (answer?.ok) return;
       await delay(50);
     }
     this.#process.kill('SIGKILL');
-    throw new Error(`${program.path} did not answer GET /${program.health}:\n${this.lastOutput}`);
+    throw new Error(`${this.#program.path} did not answer GET /${this.#program.health}:\n${this.lastOutput}`);
   }
 }
 
@@ -99,10 +107,11 @@ function peerway() {
     fileURLToPath(new URL(`../../target/${profile}/peerway`, import.meta.url)),
   );
   const path = process.env.E2E_BIN ?? built.find(existsSync) ?? built[0];
-  return { path, health: 'healthz', isPeerServer: false };
+  // The ports of TURN are the same for all, so a server that is not to relay does without.
+  return { path, health: 'healthz', withoutTurn: ['--no-turn'], endsAtOnce: true };
 }
 
 function peerserver() {
-  const path = process.env.PEERSERVER_BIN ?? '/tmp/npm/node_modules/.bin/peerjs';
-  return { path, health: '', isPeerServer: true };
+  const installed = fileURLToPath(new URL('../node_modules/.bin/peerjs', import.meta.url));
+  return { path: process.env.PEERSERVER_BIN ?? installed, health: '', withoutTurn: [], endsAtOnce: false };
 }

@@ -2,6 +2,7 @@
 
 import { after, before, describe, test } from 'node:test';
 
+import { Agent } from './agent.mjs';
 import { browserNames, launch } from './browsers.mjs';
 import { Pages } from './pages.mjs';
 import { Server } from './server.mjs';
@@ -65,6 +66,14 @@ export class Stage {
     this.#tabs.push(tab);
     await tab.load(this.pages.urlFor(client, { host, ...options }));
     return tab;
+  }
+
+  // A Rust peer that is open.
+  async agent(options = {}) {
+    const agent = new Agent(`agent ${this.#tabs.length + 1}`, this.server);
+    this.#tabs.push(agent);
+    await agent.open(undefined, options);
+    return agent;
   }
 
   // Two tabs whose peers are open.

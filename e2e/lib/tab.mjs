@@ -87,7 +87,7 @@ export class Tab {
 
   // Waits for this tab's end of a connection or call that another tab began.
   async endOf(link) {
-    const id = await link.tab.run((index) => e2e.idOf(e2e.links[index]), link.index);
+    const id = await link.id();
     const found = await this.until(
       `the connection ${id} from ${link.tab.name}`,
       (id) => e2e.links.findIndex((link) => e2e.idOf(link) === id) + 1,
@@ -136,19 +136,28 @@ class Link {
     await this.tab.run((index) => e2e.links[index].connection.close(), this.index);
   }
 
-  // Sends a sample of page/harness.js by its name and resolves to its description.
+  id() {
+    return this.tab.run((index) => e2e.idOf(e2e.links[index]), this.index);
+  }
+
+  // Sends a sample of page/samples.js by its name and resolves to its description.
   async send(sample) {
     return this.tab.run((index, sample) => e2e.send(index, sample), this.index, sample);
   }
 
+  receivedCount() {
+    return this.tab.run((index) => e2e.links[index].received.length, this.index);
+  }
+
   // Waits for the nth value and resolves to its description.
-  receives(nth) {
-    return this.tab.until(
+  async receives(nth) {
+    const [description] = await this.tab.until(
       `value ${nth} on connection ${this.index}`,
-      (index, nth) => e2e.links[index].received[nth - 1],
+      (index, nth) => nth <= e2e.links[index].received.length && [e2e.links[index].received[nth - 1]],
       this.index,
       nth,
     );
+    return description;
   }
 
   // Waits until ICE has a path or no more hope, and resolves to what it says then.
@@ -189,7 +198,7 @@ export async function connected(caller, callee, options) {
 // Sends every sample from one end and asserts that the other end gets the same value.
 export async function carries(from, to, samples) {
   for (const sample of samples) {
-    const before = await to.tab.run((index) => e2e.links[index].received.length, to.index);
+    const before = await to.receivedCount();
     const sent = await from.send(sample);
     assert.deepEqual(await to.receives(before + 1), sent, `"${sample}" arrived changed`);
   }

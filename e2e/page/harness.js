@@ -3,15 +3,6 @@
 window.e2e = (() => {
   const events = []; // of the peer: [name, detail]
   const links = []; // data connections and calls in order of appearance: { connection, events, received }
-  const samples = {
-    nested: { list: [1, [2, { three: 3 }]], yes: true, no: false, nothing: null, deep: { er: { still: 'here' } } },
-    numbers: [0, 1, -1, 127, 128, -32, -33, 300, -300, 70000, -70000, 5e9, 1.5, -0.25],
-    text: 'Grüße, 日本語, שלום',
-    emoji: 'outside the BMP: 😀🎉',
-    bytes: noise(1000),
-    megabyte: noise(1024 * 1024),
-    'megabyte view': new Uint8Array(noise(1024 * 1024)),
-  };
 
   function start(id, { serializers, ...options }) {
     if (serializers) options.serializers = Object.fromEntries(serializers.map((name) => [name, window[name]]));
@@ -38,7 +29,7 @@ window.e2e = (() => {
       connection.on(name, () => link.events.push([name]));
     }
     connection.on('error', (error) => link.events.push(['error', String(error.type ?? error)]));
-    connection.on('data', async (value) => link.received.push(await describe(value)));
+    connection.on('data', async (value) => link.received.push(await samples.describe(value)));
     connection.on('stream', (stream) => {
       link.events.push(['stream']);
       show(stream);
@@ -46,9 +37,11 @@ window.e2e = (() => {
     return links.push(link) - 1;
   }
 
+  // By its name, or so many bytes of noise.
   function send(index, sample) {
-    links[index].connection.send(samples[sample]);
-    return describe(samples[sample]);
+    const value = typeof sample === 'number' ? samples.noise(sample) : samples.values[sample];
+    links[index].connection.send(value);
+    return samples.describe(value);
   }
 
   const camera = () => navigator.mediaDevices.getUserMedia({ audio: true, video: true });
@@ -90,21 +83,6 @@ window.e2e = (() => {
     await gathered;
     connection.close();
     return candidates.filter((candidate) => candidate?.includes(' typ relay '));
-  }
-
-  // A value that survives the way to the test: binary becomes its length and digest, whatever its class.
-  async function describe(value) {
-    if (value instanceof Blob) return describe(await value.arrayBuffer());
-    if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
-      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', value));
-      return { bytes: value.byteLength, sha256: digest.toHex?.() ?? digest.join(' ') };
-    }
-    return value;
-  }
-
-  function noise(length) {
-    let state = 1;
-    return Uint8Array.from({ length }, () => (state = (state * 48271) % 2147483647) & 255).buffer;
   }
 
   const detailsOf = (events, name) => events.filter((event) => event[0] === name).map((event) => event[1]);

@@ -49,8 +49,8 @@ fn pass_on(codec: &DataCodec, value: &Value) -> Option<(Vec<Message>, Value)> {
         let read = receiver.decode(message.binary, message.data.clone());
         arrived.extend(read.expect("what we send can be read"));
     }
-    match <[Incoming; 1]>::try_from(arrived) {
-        Ok([Incoming::Value(arrived)]) => Some((messages, arrived)),
-        other => panic!("{value:?} arrives as {other:?}"),
-    }
+    let [Incoming::Value(arrived)] = &arrived[..] else {
+        unreachable!("{value:?} arrives as {arrived:?}");
+    };
+    Some((messages, arrived.clone()))
 }

@@ -2,9 +2,14 @@
 
 #![allow(clippy::doc_markdown, reason = "doc comments are the help text, shown as they are")]
 
+mod call;
+mod chat;
 mod doctor;
 mod ice;
+mod listen;
 mod peering;
+mod receive;
+mod send;
 mod serve;
 mod token;
 mod transfer;
@@ -44,6 +49,16 @@ enum Command {
     Token(token::TokenArgs),
     /// Test a server as its clients see it: HTTP, certificates, STUN, TURN, WebSocket
     Doctor(doctor::DoctorArgs),
+    /// Send files and folders to another peer
+    Send(Box<send::SendArgs>),
+    /// Receive files and folders from another peer
+    Receive(Box<receive::ReceiveArgs>),
+    /// Exchange lines of text with other peers
+    Chat(Box<chat::ChatArgs>),
+    /// Call another peer: send a test picture and tone, record what comes
+    Call(Box<call::CallArgs>),
+    /// Wait for connections and calls, and send back what comes
+    Listen(Box<listen::ListenArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -80,6 +95,11 @@ fn main() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
+        Command::Send(args) => return send::run(*args),
+        Command::Receive(args) => return receive::run(*args),
+        Command::Chat(args) => return chat::run(*args),
+        Command::Call(args) => return call::run(*args),
+        Command::Listen(args) => return listen::run(*args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

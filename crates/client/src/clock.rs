@@ -17,6 +17,7 @@ pub(crate) fn random_word() -> String {
 }
 
 /// Fills with randomness that is good for secrets.
+#[expect(clippy::disallowed_methods, reason = "the one place that may")]
 pub(crate) fn fill_random(bytes: &mut [u8]) {
     aws_lc_rs::rand::fill(bytes).expect("the system has randomness");
 }

@@ -133,3 +133,21 @@ async fn a_destroyed_peer_closes_its_connections() {
     assert_eq!(within(theirs.next_event()).await, None::<DataEvent>);
     assert_eq!(within(ours.receive()).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn no_task_is_left_behind_by_a_dropped_peer() {
+    let server = Server::start().await;
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let (alice, bob) = (server.peer("alice").await, server.peer("bob").await);
+    let ours = alice.connect("bob", ConnectOptions::new()).unwrap();
+    let theirs = connection(&bob).await;
+    within(ours.opened()).await.unwrap();
+    drop((alice, bob, ours, theirs));
+    let metrics = tokio::runtime::Handle::current().metrics();
+    within(async {
+        while metrics.num_alive_tasks() > tasks {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}

@@ -1,8 +1,6 @@
 //! What a data channel's codec does beyond the plain way: pieces out of order, remotes of the past, and
 //! remotes that mean harm.
 
-#![expect(clippy::panic, reason = "a helper that finds nothing fails its test")]
-
 use peerway_protocol::Value;
 use peerway_protocol::binarypack::{self, Dialect, MAX_DEPTH};
 use peerway_protocol::data::{

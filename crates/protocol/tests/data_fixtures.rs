@@ -4,7 +4,7 @@
 #![expect(clippy::panic, reason = "a helper that finds nothing fails its test")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use peerway_protocol::data::{
     DataCodec, EncodeError, Generation, Incoming, Limits, Message, Serialization,
@@ -227,19 +227,27 @@ fn untagged(tagged: &Value) -> Value {
         Value::Map(members) => members,
         other => return other.clone(),
     };
-    let number = |value: &Value| usize::try_from(value.as_i64().unwrap()).unwrap();
+    let number = |value: &Value| usize::try_from(integer(value)).expect("it is a length");
     match members.first().map(|(name, value)| (name.as_str(), value)) {
-        Some(("$bytes", value)) => bytes(value.as_str().unwrap()).into(),
+        Some(("$bytes", value)) => bytes(text(value)).into(),
         Some(("$ramp", value)) => (0..number(value)).map(ramp).collect::<Vec<u8>>().into(),
         Some(("$sevens", value)) => Value::Array(vec![7.into(); number(value)]),
         Some(("$repeat", value)) => {
-            let [text, times] = value.as_array().unwrap() else { panic!("{value:?}") };
-            text.as_str().unwrap().repeat(number(times)).into()
+            let Some([part, times]) = value.as_array() else { panic!("{value:?} is no pair") };
+            text(part).repeat(number(times)).into()
         }
-        Some(("$date", value)) => Date::from_millis(value.as_i64().unwrap()).into(),
+        Some(("$date", value)) => Date::from_millis(integer(value)).into(),
         Some(("$float", _)) => f64::NAN.into(),
         _ => Value::map(members.iter().map(|(name, value)| (name.clone(), untagged(value)))),
     }
+}
+
+fn integer(value: &Value) -> i64 {
+    value.as_i64().expect("it is an integer")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("it is a text")
 }
 
 fn ramp(index: usize) -> u8 {
@@ -273,9 +281,9 @@ fn captures() -> Vec<Capture> {
         .collect();
     files.sort();
     assert_eq!(files.len(), 13, "fixtures are missing: {files:?}");
-    let read = |path| {
+    let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).expect("a fixture can be read");
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
     files.into_iter().map(read).collect()
 }

@@ -153,7 +153,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What a serialization makes of a value: dates are text but for MsgPack, and to BinaryPack a zero has
+/// What a serialization makes of a value: dates are text but for `MsgPack`, and to `BinaryPack` a zero has
 /// no fraction.
 fn expected(value: Value, serialization: Serialization) -> Value {
     let binary = matches!(serialization, Serialization::Binary | Serialization::BinaryUtf8);
@@ -178,24 +178,29 @@ fn as_up_to_1_4(value: &Value, out: &mut Vec<u8>) {
             let units = text.encode_utf16().count();
             let wrong = 2 * text.chars().filter(|char| *char > '\u{ffff}').count();
             let length = text.len() + if units <= 600 { wrong } else { 0 };
-            match u8::try_from(length) {
-                Ok(length @ 0..=15) => out.push(0xb0 | length),
-                _ => out.extend([0xd8, (length >> 8) as u8, (length & 0xff) as u8]),
+            match u16::try_from(length).expect("it is short").to_be_bytes() {
+                [0, length @ 0..=15] => out.push(0xb0 | length),
+                [high, low] => out.extend([0xd8, high, low]),
             }
             out.extend_from_slice(text.as_bytes());
         }
         Value::Array(elements) => {
-            out.extend([0xdc, 0, u8::try_from(elements.len()).unwrap()]);
-            elements.iter().for_each(|element| as_up_to_1_4(element, out));
+            out.extend([0xdc, 0, u8::try_from(elements.len()).expect("it is short")]);
+            for element in elements {
+                as_up_to_1_4(element, out);
+            }
         }
         Value::Map(members) => {
-            out.extend([0xde, 0, u8::try_from(members.len()).unwrap()]);
+            out.extend([0xde, 0, u8::try_from(members.len()).expect("it is short")]);
             for (name, member) in members {
                 as_up_to_1_4(&Value::from(name.as_str()), out);
                 as_up_to_1_4(member, out);
             }
         }
-        other => out.extend(binarypack::pack(other, Dialect::Modern).unwrap().into_vec()),
+        other => {
+            let packed = binarypack::pack(other, Dialect::Modern).expect("it is small");
+            out.extend(packed.into_vec());
+        }
     }
 }
 

@@ -273,7 +273,7 @@ fn clients() -> Vec<Client> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .expect("the fixtures are beside the tests")
         .map(|entry| entry.expect("a folder can be listed").path())
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("-")))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains('-')))
         .collect();
     files.sort();
     let read = |path: PathBuf| {

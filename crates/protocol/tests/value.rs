@@ -43,6 +43,11 @@ enum Shape {
     Square { side: u8 },
 }
 
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Plain {
+    Two,
+}
+
 fn everything() -> Everything {
     let date = Date::from_millis(1_795_277_398_123);
     Everything {
@@ -144,6 +149,10 @@ fn json_becomes_a_value_with_its_members_in_order() {
 fn names_of_members_may_be_numbers() {
     let value = to_value(&BTreeMap::from([(1, 'a'), (-2, 'b')])).unwrap();
     assert_eq!(value, Value::map([("-2", Value::from("b")), ("1", Value::from("a"))]));
+    assert_eq!(value.deserialize(), Ok(BTreeMap::from([(1, 'a'), (-2, 'b')])));
+    let value = to_value(&BTreeMap::from([(Plain::Two, 2)])).unwrap();
+    assert_eq!(value, Value::map([("Two", Value::from(2))]));
+    assert_eq!(value.deserialize(), Ok(BTreeMap::from([(Plain::Two, 2)])));
     assert!(to_value(&BTreeMap::from([(Some(vec![1]), 1)])).is_err());
 }
 

@@ -66,6 +66,11 @@ impl Console {
         }
     }
 
+    /// What a command is for, on stdout.
+    pub(crate) fn output(&self, line: impl AsRef<str>) {
+        let _ = writeln!(std::io::stdout(), "{}", line.as_ref());
+    }
+
     /// Moves the bar; on a terminal only.
     pub(crate) fn draw(&self, done: u64, total: Option<u64>, message: String) {
         if !self.is_terminal() {

@@ -32,8 +32,8 @@ impl Link {
         let code = QrCode::with_error_correction_level(self.to_string(), EcLevel::L).ok()?;
         if !colors {
             // Terminals are dark more often than not: what is printed is the light.
-            let light = code.render().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark);
-            return Some(light.build());
+            let mut light = code.render();
+            return Some(light.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build());
         }
         let text = code.render::<Dense1x2>().build();
         let lines = text.lines().map(|line| format!("\x1b[30;107m{line}\x1b[0m\n"));

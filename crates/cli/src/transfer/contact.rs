@@ -125,7 +125,7 @@ impl Contact {
         self.expecting = expecting;
     }
 
-    /// Nobody is waited for any longer than for ever.
+    /// The next one may take its time.
     pub(crate) fn no_hurry(&mut self) {
         self.deadline = None;
     }
@@ -353,7 +353,7 @@ impl Contact {
             return None;
         }
         if let State::Open(line) = &self.state
-            && line.connection().peer() == connection.peer()
+            && line.peer() == connection.peer()
         {
             // Nobody calls twice who has a connection.
             self.knocking = Some((connection, clock::now()));

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use peerway::Value;
+use peerway_protocol::value::Bytes;
 use peerway_server::clock;
 use serde_json::json;
+use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::MissedTickBehavior;
 
@@ -13,15 +15,14 @@ use super::consent::Consent;
 use super::contact::{Contact, ContactEvent};
 use super::display::{Display, Outcome, offer_members, summary};
 use super::hash::Sha256;
-use super::message::{Entry, Index, Message, Offer};
+use super::message::{Entry, Index, Message};
 use super::name::SafeName;
 use super::progress::size;
 use super::reason::{Reason, Refusal};
 use super::receiver::{Command, Ending, Planned, Receiver, Settled};
 use super::store::Store;
-use super::worker::Worker;
 use super::{OUTBOX, TICK, WINDOW, ended_by};
-use crate::peering::{Console, Exit, Failure, Interrupt};
+use crate::peering::{Console, Exit, Failure, Interrupt, Worker, printable};
 
 /// How to receive.
 pub(crate) struct Reception {
@@ -39,7 +40,7 @@ pub(crate) struct Reception {
 enum Job {
     Plan(Index, SafeName, Entry),
     Open(Index, u64),
-    Write(Index, peerway_protocol::value::Bytes),
+    Write(Index, Bytes),
     Commit(Index, Option<Sha256>),
     Suspend(Index),
 }
@@ -57,100 +58,340 @@ pub(crate) async fn receive(
     reception: &mut Reception,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, Failure> {
-    let mut present: Option<Receiving> = None;
+    let mut hall = Hall { reception, present: None };
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut interrupted = false;
     loop {
-        if let Some(receiving) = &mut present {
-            receiving.obey(reception);
-            contact.expect(receiving.receiver.is_accepted());
-            if receiving.is_quiet()
-                && let Some(ending) = receiving.ending.take()
-            {
-                contact.hang_up().await;
-                if let Some(receiving) = present.take() {
-                    return receiving.end(ending).await;
+        hall.obey();
+        contact.expect(hall.present.as_ref().is_some_and(|it| it.receiver.is_accepted()));
+        if let Some((receiving, ending)) = hall.take_ended() {
+            contact.hang_up().await;
+            return receiving.end(ending).await;
+        }
+        let Some(receiving) = &mut hall.present else {
+            tokio::select! {
+                event = contact.next() => hall.handle_contact(event?, contact).await?,
+                () = interrupt.wanted() => {
+                    return Err(Failure::new(Exit::Interrupted, "stopped"));
                 }
             }
-        } else if interrupted {
-            return Err(Failure::new(Exit::Interrupted, "stopped"));
-        }
-        let (can_listen, can_say) = match &present {
-            Some(it) => (it.job.is_none() && it.outbox.len() < OUTBOX, !it.outbox.is_empty()),
-            None => (true, false),
+            continue;
         };
+        // Who has not written what came, or not said what there is to say, does not listen.
+        let listens = receiving.jobs.is_empty() && receiving.outbox.len() < OUTBOX;
+        let (has_job, has_word) = (!receiving.jobs.is_empty(), !receiving.outbox.is_empty());
         let messages = contact.line().map(|line| line.messages().clone());
-        let say = async {
-            match &messages {
-                Some(messages) => messages.reserve().await.ok(),
-                None => std::future::pending().await,
-            }
-        };
+        let jobs = receiving.worker.jobs().clone();
         tokio::select! {
-            permit = say, if can_say => if let Some(receiving) = &mut present {
+            permit = jobs.reserve(), if has_job => {
+                if let (Ok(permit), Some(job)) = (permit, receiving.jobs.pop_front()) {
+                    permit.send(job);
+                }
+            }
+            permit = room(messages.as_ref()), if has_word => {
                 match (permit, receiving.outbox.pop_front()) {
                     (Some(permit), Some(message)) => permit.send(message),
                     // The connection is gone, and its end on its way to us.
                     _ => receiving.outbox.clear(),
                 }
-            },
-            event = contact.next(), if can_listen => {
-                handle_contact(event?, contact, &mut present, reception).await?;
             }
-            answer = answer(&mut present) => if let Some(receiving) = &mut present {
-                receiving.handle_answer(answer, reception.limit);
-            },
-            decision = reception.consent.decision() => if let Some(receiving) = &mut present {
+            Some(answer) = receiving.worker.answer() => {
+                receiving.handle_answer(answer, hall.reception.limit);
+            }
+            decision = hall.reception.consent.decision() => {
                 receiving.receiver.handle_decision(decision);
-            },
-            _ = tick.tick() => if let Some(receiving) = &mut present {
-                receiving.update(clock::now());
-            },
+            }
+            event = contact.next(), if listens => hall.handle_contact(event?, contact).await?,
+            _ = tick.tick() => receiving.update(clock::now()),
             () = interrupt.wanted(), if !interrupted => {
                 interrupted = true;
-                if let Some(receiving) = &mut present {
-                    let stopped = Refusal::new(Reason::Interrupted, "the receiver stopped");
-                    receiving.receiver.cancel(stopped);
-                }
+                let stopped = Refusal::new(Reason::Interrupted, "the receiver stopped");
+                receiving.receiver.cancel(stopped);
             }
         }
     }
 }
 
-async fn handle_contact(
-    event: ContactEvent,
-    contact: &mut Contact,
-    present: &mut Option<Receiving>,
-    reception: &mut Reception,
-) -> Result<(), Failure> {
-    let console = &reception.console;
-    match event {
-        ContactEvent::Open { peer } => match present {
-            Some(receiving) => receiving.peer = peer,
-            None => {
-                let line = format!("{peer} is here.");
-                console.tell("connection", json!({ "peer": peer }), line);
-            }
-        },
-        ContactEvent::Value(value) => return handle_value(value, contact, present).await,
-        ContactEvent::Lost => {
-            if let Some(receiving) = present {
-                receiving.handle_lost(reception.patience);
-            }
-        }
-        ContactEvent::Absent(_) => {}
-        ContactEvent::GaveUp(why) => {
-            console.clear();
-            return Err(match present.take() {
-                Some(receiving) => {
-                    receiving.worker.finish().await;
-                    let hint = "what is here is kept, and sending it again brings the rest";
-                    Failure::new(Exit::Lost, format!("{why}; {hint}"))
-                }
-                None => Failure::new(Exit::Unreachable, "nobody came"),
-            });
+/// Where transfers come in, one at a time.
+struct Hall<'a> {
+    reception: &'a mut Reception,
+    present: Option<Receiving>,
+}
+
+impl Hall<'_> {
+    fn obey(&mut self) {
+        if let Some(receiving) = &mut self.present {
+            receiving.obey(self.reception);
         }
     }
-    Ok(())
+
+    /// The transfer that is over, and has said so.
+    fn take_ended(&mut self) -> Option<(Receiving, Ending)> {
+        let receiving = self.present.as_mut()?;
+        if !receiving.jobs.is_empty() || !receiving.outbox.is_empty() {
+            return None;
+        }
+        let ending = receiving.ending.take()?;
+        Some((self.present.take()?, ending))
+    }
+
+    async fn handle_contact(
+        &mut self,
+        event: ContactEvent,
+        contact: &mut Contact,
+    ) -> Result<(), Failure> {
+        let console = &self.reception.console;
+        match event {
+            ContactEvent::Open { peer } => {
+                let line = format!("{peer} is connected.");
+                console.tell("connection", json!({ "peer": printable(&peer, 100) }), line);
+            }
+            ContactEvent::Value(value) => self.handle_value(value, contact).await,
+            ContactEvent::Lost => {
+                if let Some(receiving) = &mut self.present {
+                    receiving.handle_lost(self.reception.patience);
+                }
+                if self.present.is_none() {
+                    contact.no_hurry();
+                }
+            }
+            ContactEvent::Absent(_) => {}
+            ContactEvent::GaveUp(why) => {
+                let Some(receiving) = self.present.take() else {
+                    return Err(Failure::new(Exit::Unreachable, "nobody came"));
+                };
+                console.clear();
+                receiving.worker.finish().await;
+                let hint = "what is here is kept, and sending it again brings the rest";
+                return Err(Failure::new(Exit::Lost, format!("{why}; {hint}")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_value(&mut self, value: Value, contact: &mut Contact) {
+        let message = match Message::from_value(value) {
+            Ok(Some(message)) => message,
+            Ok(None) => return,
+            Err(error) => return self.protest(Refusal::protocol(error.to_string()), contact).await,
+        };
+        let Message::Offer(offer) = &message else {
+            return match &mut self.present {
+                Some(receiving) => receiving.receiver.handle_message(message),
+                None => {
+                    let text = format!("a transfer begins with 'offer', not '{}'", message.kind());
+                    self.protest(Refusal::protocol(text), contact).await;
+                }
+            };
+        };
+        let fresh = match &self.present {
+            Some(receiving) => receiving.receiver.is_lost() && !receiving.receiver.continues(offer),
+            None => true,
+        };
+        if fresh {
+            if let Some(old) = self.present.take() {
+                // It will not come back; what is there of it stays for this one or another.
+                old.worker.finish().await;
+            }
+            let peer = contact.line().map_or("?".to_owned(), |line| line.peer().to_owned());
+            self.present = Some(Receiving::new(peer, self.reception));
+        } else {
+            self.reception.console.tell("resumed", json!({}), "The connection is back.");
+        }
+        if let Some(receiving) = &mut self.present {
+            receiving.receiver.handle_message(message);
+        }
+    }
+
+    /// Something came that makes no sense.
+    async fn protest(&mut self, refusal: Refusal, contact: &mut Contact) {
+        if let Some(receiving) = &mut self.present {
+            return receiving.receiver.cancel(refusal);
+        }
+        if let Some(line) = contact.line() {
+            // Nothing else was said on this line: there is room.
+            let _ = line.messages().try_send(Message::Cancel(refusal));
+        }
+        contact.hang_up().await;
+    }
+}
+
+/// Room on the line for one message; none without a line.
+async fn room(messages: Option<&mpsc::Sender<Message>>) -> Option<mpsc::Permit<'_, Message>> {
+    match messages {
+        Some(messages) => messages.reserve().await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// One transfer.
+struct Receiving {
+    peer: String,
+    receiver: Receiver,
+    worker: Worker<Job, Answer>,
+    /// What the thread has no room for yet.
+    jobs: VecDeque<Job>,
+    outbox: VecDeque<Message>,
+    display: Display,
+    ending: Option<Ending>,
+}
+
+impl Receiving {
+    fn new(peer: String, reception: &Reception) -> Self {
+        Self {
+            peer,
+            receiver: Receiver::new(WINDOW),
+            worker: writer((reception.store)()),
+            jobs: VecDeque::new(),
+            outbox: VecDeque::new(),
+            display: Display::new(reception.console.clone(), clock::now()),
+            ending: None,
+        }
+    }
+
+    /// Does what the receiver wants, while there is room.
+    fn obey(&mut self, reception: &mut Reception) {
+        while self.jobs.is_empty() && (self.outbox.len() < OUTBOX || self.receiver.is_over()) {
+            let Some(command) = self.receiver.next_command() else { break };
+            let job = match command {
+                Command::Tell(message) => {
+                    self.outbox.push_back(message);
+                    continue;
+                }
+                Command::Ask => {
+                    self.ask(reception);
+                    continue;
+                }
+                Command::Report { index, settled } => {
+                    self.report(index, &settled);
+                    continue;
+                }
+                Command::Finish(ending) => {
+                    self.ending = Some(ending);
+                    continue;
+                }
+                Command::Plan { index, name, entry } => Job::Plan(index, name, entry),
+                Command::Open { index, offset } => Job::Open(index, offset),
+                Command::Write { index, data } => Job::Write(index, data),
+                Command::Commit { index, sha256 } => Job::Commit(index, sha256),
+                Command::Suspend { index } => Job::Suspend(index),
+            };
+            if let Err(TrySendError::Full(job) | TrySendError::Closed(job)) =
+                self.worker.jobs().try_send(job)
+            {
+                self.jobs.push_back(job);
+            }
+        }
+    }
+
+    fn ask(&mut self, reception: &mut Reception) {
+        let Some(offer) = self.receiver.offer() else { return };
+        let peer = printable(&self.peer, 100);
+        let line = format!("{peer} offers {}", summary(offer));
+        reception.console.tell("offer", offer_members(&peer, offer), line);
+        let excess = reception.limit.filter(|limit| offer.size().is_some_and(|it| it > *limit));
+        match excess {
+            Some(limit) => self.receiver.handle_decision(Err(too_big(limit))),
+            None => reception.consent.ask(&reception.console),
+        }
+    }
+
+    fn handle_answer(&mut self, answer: Answer, limit: Option<u64>) {
+        match answer {
+            Answer::Planned(index, planned) => self.receiver.handle_planned(index, planned),
+            Answer::Written(index, length) => {
+                self.receiver.handle_written(index, length);
+                let excess = limit.filter(|limit| self.receiver.progress().bytes > *limit);
+                if let Some(limit) = excess {
+                    self.receiver.cancel(too_big(limit));
+                }
+            }
+            Answer::Committed(index, result) => self.receiver.handle_committed(index, result),
+            Answer::Failed(index, refusal) => self.receiver.handle_failed(index, refusal),
+        }
+    }
+
+    fn handle_lost(&mut self, patience: Duration) {
+        self.outbox.clear();
+        if !self.receiver.is_over() {
+            self.receiver.handle_lost();
+            self.display.lost(patience, "waiting for the sender to come back");
+        }
+    }
+
+    fn update(&mut self, now: Instant) {
+        if self.receiver.is_accepted() {
+            self.display.update(self.receiver.progress(), now);
+        }
+    }
+
+    fn report(&self, index: Index, settled: &Settled) {
+        let Some(offer) = self.receiver.offer() else { return };
+        let Some(entry) = offer.entries.get(index as usize) else { return };
+        let outcome = match settled {
+            Settled::Done { sha256, verified, kept } => {
+                Outcome::Done { sha256: *sha256, verified: *verified, kept: *kept }
+            }
+            Settled::Refused(refusal) => Outcome::Failed("refused", refusal),
+            Settled::Skipped(refusal) => Outcome::Failed("not sent", refusal),
+        };
+        self.display.file(entry, offer.entries.len(), &outcome);
+    }
+
+    async fn end(self, ending: Ending) -> Result<Exit, Failure> {
+        self.display.console().clear();
+        // To the last write, so that everything that came is there the next time.
+        self.worker.finish().await;
+        match ending {
+            Ending::Complete => {
+                let progress = self.receiver.progress();
+                let done = |it: &Option<&Settled>| matches!(it, Some(Settled::Done { .. }));
+                let done = self.receiver.outcomes().filter(done).count();
+                self.display.end("received", progress, done, clock::now());
+                if done == progress.files {
+                    return Ok(Exit::Success);
+                }
+                let rest = progress.files - done;
+                Err(Failure::new(Exit::Incomplete, format!("{rest} of the files did not arrive")))
+            }
+            Ending::Theirs(refusal) => Err(ended_by("the sender", &refusal)),
+            Ending::Ours(refusal) => Err(match refusal.reason {
+                Reason::Interrupted => {
+                    let hint = "stopped; what is here is kept, and sending it again brings the rest";
+                    Failure::new(Exit::Interrupted, hint)
+                }
+                Reason::Declined | Reason::TooBig => {
+                    Failure::new(Exit::Refused, refusal.to_string())
+                }
+                _ => Failure::new(Exit::Failed, refusal.to_string()),
+            }),
+        }
+    }
+}
+
+fn too_big(limit: u64) -> Refusal {
+    let text = format!("the receiver takes no more than {}", size(limit));
+    Refusal::new(Reason::TooBig, text)
+}
+
+fn writer(mut store: Box<dyn Store>) -> Worker<Job, Answer> {
+    Worker::start(move |job| match job {
+        Job::Plan(index, name, entry) => {
+            Some(Answer::Planned(index, store.plan(index, &name, &entry)))
+        }
+        Job::Open(index, offset) => {
+            let opened = store.open(index, offset);
+            opened.err().map(|refusal| Answer::Failed(index, refusal))
+        }
+        Job::Write(index, data) => Some(match store.write(index, &data) {
+            Ok(length) => Answer::Written(index, length),
+            Err(refusal) => Answer::Failed(index, refusal),
+        }),
+        Job::Commit(index, sha256) => Some(Answer::Committed(index, store.commit(index, sha256))),
+        Job::Suspend(index) => {
+            store.suspend(index);
+            None
+        }
+    })
 }

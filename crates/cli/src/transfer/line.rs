@@ -42,6 +42,10 @@ impl Line {
         &self.connection
     }
 
+    pub(crate) fn peer(&self) -> &str {
+        self.connection.peer()
+    }
+
     /// Where messages are put.
     pub(crate) fn messages(&self) -> &mpsc::Sender<Message> {
         &self.messages

@@ -1,22 +1,59 @@
 //! The file transfer between two peers (docs/reference/file-transfer.md).
 //!
-//! `sender` and `receiver` are state machines without IO; `sources` and `store` do the reading and writing they ask for;
-//! `session` brings them together with a data connection.
+//! ```text
+//!   send.rs                                                   receive.rs
+//!      |                                                          |
+//!   outbound: sources <-> sender  <--- contact, line --->  receiver <-> store :inbound
+//!             (thread)   (no IO)     (data connection)      (no IO)   (thread)
+//! ```
 
+mod consent;
+mod contact;
 #[cfg(test)]
 mod conversation;
+mod display;
 mod hash;
-pub(crate) mod message;
+mod inbound;
+mod line;
+mod message;
 mod name;
-pub(crate) mod progress;
-pub(crate) mod reason;
-pub(crate) mod receiver;
-pub(crate) mod sender;
-pub(crate) mod sources;
-pub(crate) mod store;
+mod outbound;
+mod progress;
+mod reason;
+mod receiver;
+mod sender;
+mod sources;
+mod store;
 #[cfg(test)]
 mod testing;
 
+
+use std::time::Duration;
+
+pub(crate) use consent::Consent;
+pub(crate) use contact::{Contact, Way};
+pub(crate) use inbound::{Reception, receive};
+pub(crate) use message::Offer;
+pub(crate) use outbound::send;
+pub(crate) use sources::{STDIN, Sources, gather};
+pub(crate) use store::{Folder, Stdout, Store};
+
+use self::reason::{Reason, Refusal};
+use crate::peering::{Exit, Failure};
+
 /// Bytes that a receiver lets be on the way before it has written some: enough for 100 MB/s over a
 /// round trip of 150 ms.
-pub(crate) const WINDOW: u64 = 16 << 20;
+const WINDOW: u64 = 16 << 20;
+/// Messages that wait for the connection, before nothing more is read or listened to.
+const OUTBOX: usize = 8;
+/// Between two looks at the progress.
+const TICK: Duration = Duration::from_millis(200);
+
+/// The other side ended a transfer.
+fn ended_by(who: &str, refusal: &Refusal) -> Failure {
+    let message = match refusal.reason {
+        Reason::Declined => format!("{who} declined"),
+        _ => format!("{who} ended the transfer: {refusal}"),
+    };
+    Failure::new(Exit::Refused, message)
+}

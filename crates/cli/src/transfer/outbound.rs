@@ -13,9 +13,8 @@ use super::message::{Message, Offer};
 use super::reason::{Reason, Refusal};
 use super::sender::{Command, Ending, Opened, Read, Sender, Settled, Turn};
 use super::sources::Sources;
-use super::worker::Worker;
 use super::{OUTBOX, TICK, ended_by};
-use crate::peering::{Console, Exit, Failure, Interrupt};
+use crate::peering::{Console, Exit, Failure, Interrupt, Worker};
 
 /// What the reading thread is asked for.
 enum Job {

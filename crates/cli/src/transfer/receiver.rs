@@ -205,6 +205,16 @@ impl Receiver {
         self.stage == Stage::Over
     }
 
+    /// Whether it is going on.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.stage == Stage::Accepted
+    }
+
+    /// Whether it is without a connection.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self.stage, Stage::Lost { .. })
+    }
+
     /// Whether this offer is the transfer that lost its connection.
     pub(crate) fn continues(&self, offer: &Offer) -> bool {
         !offer.transfer.is_empty() && self.offer.as_ref() == Some(offer)

@@ -282,7 +282,8 @@ impl Sender {
     }
 
     fn handle_done(&mut self, index: Index, sha256: Option<Sha256>) {
-        let kept = self.begun.get(index as usize) == Some(&false);
+        let folder = self.offer.entries.get(index as usize).is_some_and(|entry| entry.folder);
+        let kept = !folder && self.begun.get(index as usize) == Some(&false);
         let settled = match self.states.get(index as usize) {
             None => return self.cancel(Refusal::protocol(format!("there is no file {index}"))),
             Some(State::Ended { sha256: sent, .. }) => match sha256 {

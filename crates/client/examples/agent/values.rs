@@ -54,9 +54,9 @@ pub fn describe(value: &Value) -> Json {
             json!({ "bytes": bytes.len(), "sha256": hex(digest.as_ref()) })
         }
         Value::Array(elements) => elements.iter().map(describe).collect(),
-        Value::Map(members) => {
-            Json::Object(members.iter().map(|(name, value)| (name.clone(), describe(value))).collect())
-        }
+        Value::Map(members) => Json::Object(
+            members.iter().map(|(name, value)| (name.clone(), describe(value))).collect(),
+        ),
         Value::Null | Value::Date(_) => Json::Null,
     }
 }

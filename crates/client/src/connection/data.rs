@@ -217,11 +217,7 @@ impl DataConnection {
     }
 
     /// Starts a connection.
-    pub(crate) fn dial(
-        context: &Context,
-        peer: String,
-        options: ConnectOptions,
-    ) -> Started<Self> {
+    pub(crate) fn dial(context: &Context, peer: String, options: ConnectOptions) -> Started<Self> {
         let id = format!("dc_{}", clock::random_word());
         let names = Names { id, peer, kind: payload::Kind::Data };
         let label = options.label.unwrap_or_else(|| names.id.clone());
@@ -255,10 +251,12 @@ impl DataConnection {
         from: String,
         offer: payload::Offer,
     ) -> Result<Started<Self>, ConnectionError> {
-        let names = Names { id: offer.connection_id.clone(), peer: from, kind: payload::Kind::Data };
-        let serialization = Serialization::announced(offer.serialization.as_deref()).map_err(
-            |error| ConnectionError::new(ConnectionErrorKind::Serialization, error.to_string()),
-        )?;
+        let names =
+            Names { id: offer.connection_id.clone(), peer: from, kind: payload::Kind::Data };
+        let serialization =
+            Serialization::announced(offer.serialization.as_deref()).map_err(|error| {
+                ConnectionError::new(ConnectionErrorKind::Serialization, error.to_string())
+            })?;
         let label = offer.label.clone().unwrap_or_else(|| names.id.clone());
         let reliable = offer.reliable.unwrap_or(false);
         let channel =
@@ -312,8 +310,7 @@ impl DataConnection {
             channels,
         ));
         let id = names.id.clone();
-        let handle =
-            Handle { names, label, metadata, serialization, reliable, commands, shared };
+        let handle = Handle { names, label, metadata, serialization, reliable, commands, shared };
         Started { connection: Self { handle: Arc::new(handle) }, inbox, id }
     }
 }
@@ -360,7 +357,9 @@ impl Front for DataFront {
                 events.push(DataEvent::IceStateChanged(state), 0);
             }
             Event::Traffic(traffic) => {
-                self.shared.stats.send_replace(ConnectionStats::new(traffic, |_| crate::media::TrackKind::Audio));
+                self.shared.stats.send_replace(ConnectionStats::new(traffic, |_| {
+                    crate::media::TrackKind::Audio
+                }));
             }
             Event::Closed(Some(error)) => self.handle_failure(error),
             Event::Closed(None) => self.handle_end(),

@@ -56,6 +56,8 @@ pub struct MediaConnection {
 struct Handle {
     names: Names,
     metadata: Option<Json>,
+    /// Its end tells the task that the last handle is gone; tracks hold weak ones.
+    #[expect(dead_code, reason = "held, never used")]
     commands: mpsc::Sender<Command>,
     shared: Arc<Shared>,
     /// What an incoming call needs to be answered.
@@ -149,8 +151,7 @@ impl MediaConnection {
         let id = format!("mc_{}", clock::random_word());
         let names = Names { id, peer, kind: payload::Kind::Media };
         let metadata = options.metadata.clone();
-        let offer =
-            payload::Offer { metadata: metadata.clone(), ..super::task::offer(&names) };
+        let offer = payload::Offer { metadata: metadata.clone(), ..super::task::offer(&names) };
         let (connection, parts) = Self::parts(names.clone(), metadata, None);
         let (inbox, inbound) = mpsc::channel(INBOX);
         let hang_up = connection.handle.shared.hang_up.subscribe();
@@ -171,8 +172,7 @@ impl MediaConnection {
         let names =
             Names { id: offer.connection_id.clone(), peer: from, kind: payload::Kind::Media };
         let (answer, answered) = oneshot::channel();
-        let (connection, parts) =
-            Self::parts(names.clone(), offer.metadata.clone(), Some(answer));
+        let (connection, parts) = Self::parts(names.clone(), offer.metadata.clone(), Some(answer));
         let (inbox, inbound) = mpsc::channel(INBOX);
         let context = context.clone();
         let id = names.id.clone();
@@ -431,7 +431,7 @@ impl Front for MediaFront {
     }
 
     async fn drained(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn handle_failure(&mut self, error: ConnectionError) {

@@ -27,6 +27,15 @@ struct State<T> {
     closed: bool,
 }
 
+/// What [`Queue::next`] finds.
+enum Taken<T> {
+    Event(T),
+    /// There will be more.
+    Nothing,
+    /// There will be none any more.
+    End,
+}
+
 impl<T> Queue<T> {
     pub(super) fn new() -> Self {
         Self {
@@ -87,15 +96,15 @@ impl<T> Queue<T> {
     pub(super) async fn next(&self) -> Option<T> {
         loop {
             let notified = self.filled.notified();
-            if let Some(event) = self.take() {
-                return event;
+            match self.take() {
+                Taken::Event(event) => return Some(event),
+                Taken::End => return None,
+                Taken::Nothing => notified.await,
             }
-            notified.await;
         }
     }
 
-    /// `None`: nothing yet. `Some(None)`: nothing any more.
-    fn take(&self) -> Option<Option<T>> {
+    fn take(&self) -> Taken<T> {
         let mut state = self.state();
         if let Some((event, weight)) = state.events.pop_front() {
             let was_full = state.weight >= FULL;
@@ -110,14 +119,14 @@ impl<T> Queue<T> {
                 // Another waiter may be asleep on the notice that this one has used up.
                 self.filled.notify_one();
             }
-            return Some(Some(event));
+            return Taken::Event(event);
         }
         if state.closed {
             drop(state);
             self.filled.notify_one();
-            return Some(None);
+            return Taken::End;
         }
-        None
+        Taken::Nothing
     }
 }
 

@@ -48,7 +48,10 @@ pub struct TrackStats {
 }
 
 impl ConnectionStats {
-    pub(super) fn new(traffic: Traffic, kind: impl Fn(crate::engine::TrackId) -> TrackKind) -> Self {
+    pub(super) fn new(
+        traffic: Traffic,
+        kind: impl Fn(crate::engine::TrackId) -> TrackKind,
+    ) -> Self {
         Self {
             bytes_sent: traffic.bytes_sent,
             bytes_received: traffic.bytes_received,

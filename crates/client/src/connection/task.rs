@@ -77,6 +77,7 @@ enum Turn<C> {
 }
 
 /// A running connection.
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
 pub(super) struct Task<F: Front> {
     names: Names,
     context: Context,
@@ -447,8 +448,9 @@ impl<F: Front> Task<F> {
     }
 
     fn resolved(&mut self, name: &str, addresses: &[std::net::IpAddr]) {
-        let (done, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.unresolved).into_iter().partition(|(wanted, _)| wanted == name);
+        let (done, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unresolved)
+            .into_iter()
+            .partition(|(wanted, _)| wanted == name);
         self.unresolved = waiting;
         for (_, candidate) in done {
             for address in addresses {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpApi;
-use str0m::format::Codec as Format;
+use str0m::format::{Codec as Format, PayloadParams};
 use str0m::media::{Direction, Frequency, KeyframeRequestKind, MediaData, MediaKind};
 use str0m::media::{MediaTime, Mid};
 use str0m::rtp::{RtpPacket as Packet, RtpWrite};
@@ -183,24 +183,21 @@ fn codec(format: Format) -> Option<Codec> {
     })
 }
 
-pub(super) fn frame(data: MediaData) -> Option<Event> {
+pub(super) fn frame(data: &MediaData) -> Option<Event> {
     let codec = codec(data.params.spec().codec)?;
     Some(Event::Frame {
         track: TrackId(data.mid),
         frame: EncodedFrame {
             codec,
             keyframe: codec.is_audio() || data.is_keyframe(),
-            timestamp: MediaTimestamp {
-                ticks: data.time.numer(),
-                clock_rate: data.time.denom(),
-            },
+            timestamp: MediaTimestamp { ticks: data.time.numer(), clock_rate: data.time.denom() },
             contiguous: data.contiguous,
             data: data.data.to_vec(),
         },
     })
 }
 
-pub(super) fn rtp(rtc: &mut Rtc, packet: Packet) -> Option<Event> {
+pub(super) fn rtp(rtc: &mut Rtc, packet: &Packet) -> Option<Event> {
     let mut api = rtc.direct_api();
     let mid = api.stream_rx(&packet.header.ssrc)?.mid();
     Some(Event::Rtp {
@@ -217,8 +214,7 @@ pub(super) fn rtp(rtc: &mut Rtc, packet: Packet) -> Option<Event> {
 
 pub(super) fn estimate(kind: &BweKind) -> u64 {
     match kind {
-        BweKind::Twcc { estimate, .. } => estimate.as_u64(),
-        BweKind::Remb { estimate, .. } => estimate.as_u64(),
+        BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. } => estimate.as_u64(),
         _ => 0,
     }
 }
@@ -256,7 +252,7 @@ impl Engine {
         let payload_type = writer
             .payload_params()
             .find(|params| codec(params.spec().codec) == Some(frame.codec))
-            .map(|params| params.pt());
+            .map(PayloadParams::pt);
         let Some(payload_type) = payload_type else {
             return Err(EngineError(format!("the other side takes no {}", frame.codec.name())));
         };

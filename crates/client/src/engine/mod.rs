@@ -88,6 +88,8 @@ pub(crate) struct Engine {
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
     media: media::Tracks,
+    open_channels: Vec<str0m::channel::ChannelId>,
+    high_water: usize,
     stats: stats::Collector,
 }
 
@@ -95,9 +97,9 @@ impl Engine {
     /// An engine that has not negotiated yet.
     pub(crate) fn new(now: Instant, options: &EngineOptions) -> Self {
         // `Channel::write` of a message that this buffer has no room for is refused. We keep the
-        // queue short ourselves (`channel::HIGH_WATER`); this only has to hold one big message.
+        // queue short ourselves (`channel::high_water`); this only has to hold one big message.
         let mut config = RtcConfig::new()
-            .set_sctp_max_buffered_amount(channel::LARGEST_MESSAGE + channel::HIGH_WATER)
+            .set_sctp_max_buffered_amount(channel::LARGEST_MESSAGE + channel::HIGHEST_WATER)
             .set_stats_interval(Some(Duration::from_secs(1)))
             .clear_codecs();
         if let Some(media) = &options.media {
@@ -107,6 +109,8 @@ impl Engine {
             rtc: config.build(now),
             pending: None,
             media: media::Tracks::new(options.media.clone()),
+            open_channels: Vec::new(),
+            high_water: channel::high_water(None),
             stats: stats::Collector::default(),
         }
     }
@@ -160,11 +164,6 @@ impl Engine {
         self.rtc.sdp_api().accept_answer(pending, answer)?;
         self.media.negotiated(&mut self.rtc);
         Ok(())
-    }
-
-    /// Whether an offer of ours waits for its answer.
-    pub(crate) fn awaits_answer(&self) -> bool {
-        self.pending.is_some()
     }
 
     /// Adds a way to reach us. Answers the candidate attribute to tell the other side, or nothing
@@ -270,26 +269,45 @@ impl Engine {
             E::Connected => Event::Connected,
             E::IceConnectionStateChange(state) => Event::Ice(ice_state(state)),
             E::ChannelOpen(id, label) => {
-                channel::configure(&mut self.rtc, id);
+                channel::configure(&mut self.rtc, id, self.high_water);
+                self.open_channels.push(id);
                 Event::ChannelOpen { id: ChannelId(id), label }
             }
-            E::ChannelData(data) => Event::ChannelData {
-                id: ChannelId(data.id),
-                binary: data.binary,
-                data: data.data,
-            },
-            E::ChannelClose(id) => Event::ChannelClosed(ChannelId(id)),
+            E::ChannelData(data) => {
+                Event::ChannelData { id: ChannelId(data.id), binary: data.binary, data: data.data }
+            }
+            E::ChannelClose(id) => {
+                self.open_channels.retain(|open| *open != id);
+                Event::ChannelClosed(ChannelId(id))
+            }
             E::ChannelBufferedAmountLow(_) => Event::ChannelDrained,
-            E::MediaData(data) => return media::frame(data),
-            E::RtpPacket(packet) => return media::rtp(&mut self.rtc, packet),
+            E::MediaData(data) => return media::frame(&data),
+            E::RtpPacket(packet) => return media::rtp(&mut self.rtc, &packet),
             E::KeyframeRequest(request) => Event::KeyFrameWanted(TrackId(request.mid)),
             E::EgressBitrateEstimate(kind) => Event::Bitrate(media::estimate(&kind)),
-            E::PeerStats(stats) => Event::Traffic(self.stats.peer(&stats)),
+            E::PeerStats(stats) => {
+                let traffic = self.stats.peer(&stats);
+                self.adapt(traffic.round_trip_time);
+                Event::Traffic(traffic)
+            }
             E::MediaIngressStats(stats) => return self.stats.ingress(&stats),
             E::MediaEgressStats(stats) => return self.stats.egress(&stats),
             E::Closed => Event::Closed,
             _ => return None,
         })
+    }
+}
+
+impl Engine {
+    /// Lets as much be under way as the path is long.
+    fn adapt(&mut self, round_trip: Option<Duration>) {
+        let high_water = channel::high_water(round_trip);
+        if high_water != self.high_water {
+            self.high_water = high_water;
+            for id in &self.open_channels {
+                channel::configure(&mut self.rtc, *id, high_water);
+            }
+        }
     }
 }
 

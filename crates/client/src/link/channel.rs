@@ -1,7 +1,9 @@
 //! Values in and out of a link's data channel.
 
 use peerway_protocol::Value;
-use peerway_protocol::data::{DataCodec, Generation, Incoming, Limits, Message, Outgoing};
+use peerway_protocol::data::{
+    DataCodec, EncodeError, Generation, Incoming, Limits, Message, Outgoing,
+};
 
 use super::{Event, Link, Purpose};
 use crate::connection::{ConnectionError, ConnectionErrorKind};
@@ -13,29 +15,21 @@ pub(super) const UNSAID_LARGEST_MESSAGE: usize = 64 * 1024;
 /// The most that is sent as one message, whatever the other side takes: Chromium's own limit.
 const LARGEST_MESSAGE: usize = 256 * 1024;
 
-/// A data channel, or a call's auxiliary one, on which nothing is sent.
+/// An open data channel, or a call's auxiliary one, on which nothing is sent.
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) id: ChannelId,
     /// None on an auxiliary channel.
     codec: Option<DataCodec>,
-    open: bool,
     sending: Option<Outgoing>,
     /// The message that the engine had no room for.
     stalled: Option<Message>,
 }
 
 impl Channel {
-    pub(super) fn set_remote(&mut self, remote: Generation) {
-        if let Some(codec) = &mut self.codec {
-            codec.set_remote(remote);
-        }
-    }
-
     /// Whether something is under way or unacknowledged.
     pub(super) fn busy(&self, engine: &mut Engine) -> bool {
-        self.open
-            && (self.sending.is_some() || self.stalled.is_some() || engine.buffered(self.id) > 0)
+        self.sending.is_some() || self.stalled.is_some() || engine.buffered(self.id) > 0
     }
 }
 
@@ -50,40 +44,23 @@ pub(super) fn largest_message(sdp: &str) -> usize {
 }
 
 impl Link {
-    pub(super) fn new_channel(&self, id: ChannelId) -> Channel {
+    pub(super) fn channel_open(&mut self, id: ChannelId) {
+        // One connection has one channel; more is strange to every PeerJS.
+        if self.channel.is_some() || self.offered.is_some_and(|offered| offered != id) {
+            return;
+        }
         let codec = match &self.purpose {
             Purpose::Data { serialization, .. } => {
-                Some(DataCodec::new(*serialization, self.remote, Limits::default()))
+                let limits = Limits { lossy: self.engine.is_lossy(id), ..Limits::default() };
+                Some(DataCodec::new(*serialization, self.remote, limits))
             }
             Purpose::Media(_) => None,
         };
-        Channel {
-            id,
-            codec,
-            open: false,
-            sending: None,
-            stalled: None,
-        }
-    }
-
-    pub(super) fn channel_open(&mut self, id: ChannelId) {
-        let channel = match self.channel.take() {
-            Some(channel) if channel.id != id => {
-                // A stranger to every PeerJS: one connection has one channel.
-                self.channel = Some(channel);
-                return;
-            }
-            Some(channel) => channel,
-            None => self.new_channel(id),
-        };
-        let channel = self.channel.insert(channel);
-        if !channel.open {
-            channel.open = true;
-            self.events.push_back(match self.purpose {
-                Purpose::Data { .. } => Event::Open,
-                Purpose::Media(_) => Event::WillCloseOnRemote,
-            });
-        }
+        self.channel = Some(Channel { id, codec, sending: None, stalled: None });
+        self.events.push_back(match self.purpose {
+            Purpose::Data { .. } => Event::Open,
+            Purpose::Media(_) => Event::WillCloseOnRemote,
+        });
     }
 
     pub(super) fn channel_data(
@@ -122,18 +99,13 @@ impl Link {
     pub(crate) fn can_send(&self) -> bool {
         !self.closed
             && self.channel.as_ref().is_some_and(|channel| {
-                channel.open && channel.sending.is_none() && channel.stalled.is_none()
+                channel.sending.is_none() && channel.stalled.is_none()
             })
-    }
-
-    /// Whether the channel is open.
-    pub(crate) fn is_open(&self) -> bool {
-        !self.closed && self.channel.as_ref().is_some_and(|channel| channel.open)
     }
 
     /// Begins to send a value. It is in the engine when [`Link::can_send`] is true again.
     pub(crate) fn send(&mut self, value: &Value) -> Result<(), ConnectionError> {
-        let Some(channel) = self.channel.as_mut().filter(|channel| channel.open) else {
+        let Some(channel) = self.channel.as_mut() else {
             return Err(ConnectionError::new(
                 ConnectionErrorKind::NotOpenYet,
                 "the connection is not open; wait for its open event before sending",
@@ -145,7 +117,7 @@ impl Link {
                 "a call carries no data",
             ));
         };
-        let mut outgoing = codec.encode(value).map_err(encode_error)?;
+        let mut outgoing = codec.encode(value).map_err(|error| encode_error(&error))?;
         if let Some(first) = outgoing.next() {
             if first.data.len() > self.largest_message {
                 return Err(ConnectionError::new(
@@ -188,7 +160,7 @@ impl Link {
             channel.stalled = None;
             return;
         }
-        while channel.open {
+        loop {
             let next = channel.stalled.take().or_else(|| channel.sending.as_mut()?.next());
             let Some(message) = next else {
                 channel.sending = None;
@@ -209,11 +181,9 @@ impl Link {
     }
 }
 
-fn encode_error(error: peerway_protocol::data::EncodeError) -> ConnectionError {
+fn encode_error(error: &EncodeError) -> ConnectionError {
     let kind = match error {
-        peerway_protocol::data::EncodeError::MessageTooBig { .. } => {
-            ConnectionErrorKind::MessageTooBig
-        }
+        EncodeError::MessageTooBig { .. } => ConnectionErrorKind::MessageTooBig,
         _ => ConnectionErrorKind::Serialization,
     };
     ConnectionError::new(kind, error.to_string())

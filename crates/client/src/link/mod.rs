@@ -16,7 +16,7 @@ use peerway_protocol::Value;
 use peerway_protocol::data::{Generation, Serialization};
 
 use crate::connection::{ConnectionError, ConnectionErrorKind, IceState};
-use crate::engine::{self, ChannelOptions, Engine, EngineError, EngineOptions, MediaOptions};
+use crate::engine::{self, ChannelId, ChannelOptions, Engine, EngineError, EngineOptions, MediaOptions};
 use crate::engine::{TrackId, Traffic};
 use crate::media::{EncodedFrame, RtpPacket, TrackKind};
 use crate::transport::LocalCandidate;
@@ -88,6 +88,8 @@ pub(crate) struct Link {
     purpose: Purpose,
     /// The data channel, or a call's auxiliary one.
     channel: Option<Channel>,
+    /// The channel that we offered.
+    offered: Option<ChannelId>,
     early: Vec<String>,
     described: bool,
     /// Which generation of clients the other side is of.
@@ -110,6 +112,7 @@ impl Link {
             timers: Timers::new(now, matches!(purpose, Purpose::Data { .. })),
             purpose,
             channel: None,
+            offered: None,
             early: Vec::new(),
             described: false,
             remote: Generation::Modern,
@@ -136,7 +139,7 @@ impl Link {
                 link.engine.offer(Some(&auxiliary), Some(options))
             }
         };
-        link.channel = id.map(|id| link.new_channel(id));
+        link.offered = id;
         (link, sdp)
     }
 
@@ -152,7 +155,7 @@ impl Link {
         for host in hosts {
             link.engine.add_local(host);
         }
-        let sdp = link.engine.accept_offer(offer).map_err(negotiation)?;
+        let sdp = link.engine.accept_offer(offer).map_err(|error| negotiation(&error))?;
         link.timers.answered(now);
         link.described(offer, remote);
         Ok((link, sdp))
@@ -165,7 +168,7 @@ impl Link {
         sdp: &str,
         remote: Generation,
     ) -> Result<(), ConnectionError> {
-        self.engine.accept_answer(sdp).map_err(negotiation)?;
+        self.engine.accept_answer(sdp).map_err(|error| negotiation(&error))?;
         self.timers.answered(now);
         self.described(sdp, remote);
         Ok(())
@@ -173,7 +176,7 @@ impl Link {
 
     /// The other side restarts ICE. Answers the answer's SDP.
     pub(crate) fn handle_restart(&mut self, sdp: &str) -> Result<String, ConnectionError> {
-        self.engine.accept_offer(sdp).map_err(negotiation)
+        self.engine.accept_offer(sdp).map_err(|error| negotiation(&error))
     }
 
     /// Offers an ICE restart; the candidates have to be added anew.
@@ -185,9 +188,6 @@ impl Link {
         self.described = true;
         self.remote = remote;
         self.largest_message = channel::largest_message(sdp);
-        if let Some(channel) = &mut self.channel {
-            channel.set_remote(remote);
-        }
         for candidate in std::mem::take(&mut self.early) {
             self.add_remote(&candidate);
         }
@@ -353,6 +353,6 @@ impl Link {
     }
 }
 
-fn negotiation(error: EngineError) -> ConnectionError {
+fn negotiation(error: &EngineError) -> ConnectionError {
     ConnectionError::new(ConnectionErrorKind::NegotiationFailed, error.to_string())
 }

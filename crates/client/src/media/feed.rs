@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{Codec, EncodedFrame, TestTone, TestVideo, TrackKind};
+use crate::clock;
 use crate::connection::{
     ConnectionError, ConnectionErrorKind, LocalTrack, SendError, TrackRequest,
 };
-use crate::clock;
 
 /// A frame that is so late is left out instead: the ones behind it would be late as well.
 const TOO_LATE: Duration = Duration::from_millis(500);

@@ -16,12 +16,12 @@ use super::shared::{Shared, Want, Wish};
 use super::{PeerError, PeerErrorKind, PeerEvent, PeerState};
 use crate::clock;
 use crate::connection::{DataConnection, Inbound, MediaConnection, Outbound, Outgoing};
+use crate::signalling::Failure;
 use crate::signalling::http::{self, IceServers};
 use crate::signalling::session::{self, Command, Happening, Session};
 use crate::signalling::socket::{Received, Socket};
-use crate::signalling::Failure;
 
-/// How long the end of a connection whose inbox is full is waited for.
+/// How long connections whose inboxes are full may take to make room for the end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What was begun and takes time.
@@ -29,7 +29,7 @@ type Activity = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 enum Done {
     Id(Result<String, Failure>),
-    Dialled(Result<(Socket, Option<IceServers>), Failure>),
+    Dialled(Box<Result<(Socket, Option<IceServers>), Failure>>),
 }
 
 /// What a driver is made of.
@@ -168,14 +168,16 @@ impl Driver {
         let (now, session) = (clock::now(), &mut self.parts.session);
         match done {
             Done::Id(answer) => session.handle_id(answer, now),
-            Done::Dialled(Ok((socket, servers))) => {
-                self.socket = Some(socket);
-                if let Some(servers) = servers {
-                    self.renewal.renew(&self.parts.shared, servers, now);
+            Done::Dialled(outcome) => match *outcome {
+                Ok((socket, servers)) => {
+                    self.socket = Some(socket);
+                    if let Some(servers) = servers {
+                        self.renewal.renew(&self.parts.shared, servers, now);
+                    }
+                    session.handle_dialled(Ok(()), now);
                 }
-                session.handle_dialled(Ok(()), now);
-            }
-            Done::Dialled(Err(failure)) => session.handle_dialled(Err(failure), now),
+                Err(failure) => session.handle_dialled(Err(failure), now),
+            },
         }
     }
 
@@ -219,10 +221,9 @@ impl Driver {
         let ask_ice = self.parts.ask_ice;
         Box::pin(async move {
             let socket = Socket::open(&shared.endpoint, &shared.tls, &id, &token);
-            let servers = async {
-                Ok(if ask_ice { ice::ask(&shared, &id, &token).await } else { None })
-            };
-            Done::Dialled(tokio::try_join!(socket, servers))
+            let servers =
+                async { Ok(if ask_ice { ice::ask(&shared, &id, &token).await } else { None }) };
+            Done::Dialled(Box::new(tokio::try_join!(socket, servers)))
         })
     }
 
@@ -257,7 +258,8 @@ impl Driver {
             }
             ServerFrame::Leave { from } => shared.registry().leave(from.as_str()),
             ServerFrame::Expire { from } => {
-                if shared.registry().expire(from.as_str()) {
+                let news = shared.registry().expire(from.as_str());
+                if news {
                     let message = format!("could not connect to peer {from}: it is not there");
                     let error = PeerError::new(PeerErrorKind::PeerUnavailable, message);
                     self.pending.push_back(PeerEvent::Error(error));
@@ -296,9 +298,14 @@ impl Driver {
 
     async fn end_connections(&mut self) {
         let inboxes = self.parts.shared.registry().close();
-        for inbox in inboxes {
-            // Those that are gone already do not matter.
-            let _ = tokio::time::timeout(FAREWELL, inbox.send(Inbound::Destroyed)).await;
+        let farewell = async {
+            for inbox in inboxes {
+                // Those that are gone already do not matter.
+                let _ = inbox.send(Inbound::Destroyed).await;
+            }
+        };
+        if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
+            tracing::debug!("a connection is too busy to hear that its peer is destroyed");
         }
     }
 
@@ -306,9 +313,8 @@ impl Driver {
         let state = self.state();
         self.parts.shared.status.send_if_modified(|status| {
             let id = self.parts.session.id();
-            let same = status.state == state
-                && status.serial == self.serial
-                && status.id.as_deref() == id;
+            let same =
+                status.state == state && status.serial == self.serial && status.id.as_deref() == id;
             status.state = state;
             status.serial = self.serial;
             status.id = id.map(str::to_owned);

@@ -103,7 +103,7 @@ impl Peer {
         let (signals, outbound) = mpsc::channel(SIGNALS);
         let (ended, endings) = mpsc::unbounded_channel();
         let (events, queue) = mpsc::channel(events::QUEUE);
-        let (wishes, wished) = watch::channel(Wish { want: Want::Connected, serial: 0 });
+        let (wishes, wanted) = watch::channel(Wish { want: Want::Connected, serial: 0 });
         let id = made.session.id.clone();
         let shared = Arc::new(Shared::new(made.endpoint, made.network, id, signals, ended));
         let driver = Driver::new(Parts {
@@ -111,7 +111,7 @@ impl Peer {
             session: Session::new(made.session),
             token: made.token,
             ask_ice: made.ask_ice,
-            wishes: wished,
+            wishes: wanted,
             signals: outbound,
             ended: endings,
             events,
@@ -197,7 +197,8 @@ impl Peer {
 
     /// Starts a data connection to another peer. Returns at once; the connection tells when it is
     /// open, or that it failed. While the peer is not open, what there is to say to the other
-    /// waits.
+    /// waits. Before it was open for the first time, it does not know its server's STUN and TURN
+    /// servers either: to use them, wait until it is [`opened`](Self::opened).
     ///
     /// # Errors
     ///
@@ -210,7 +211,7 @@ impl Peer {
         options: ConnectOptions,
     ) -> Result<DataConnection, PeerError> {
         let dial = |context: &Context, peer| DataConnection::dial(context, peer, options);
-        self.start(peer.into(), ConnectionKind::Data, dial)
+        self.start(&peer.into(), ConnectionKind::Data, dial)
     }
 
     /// Calls another peer. As [`connect`](Self::connect), with sound and picture.
@@ -224,20 +225,20 @@ impl Peer {
         options: CallOptions,
     ) -> Result<MediaConnection, PeerError> {
         let dial = |context: &Context, peer| MediaConnection::dial(context, peer, options);
-        self.start(peer.into(), ConnectionKind::Media, dial)
+        self.start(&peer.into(), ConnectionKind::Media, dial)
     }
 
     fn start<C>(
         &self,
-        peer: String,
+        peer: &str,
         kind: ConnectionKind,
         dial: impl FnOnce(&Context, String) -> Started<C>,
     ) -> Result<C, PeerError> {
         let invalid = |why: &str| {
             PeerError::new(PeerErrorKind::InvalidId, format!("the id of the other peer {why}"))
         };
-        PeerId::new(&peer).map_err(|error| invalid(&error.to_string()))?;
-        if self.id().as_deref() == Some(&*peer) {
+        PeerId::new(peer).map_err(|error| invalid(&error.to_string()))?;
+        if self.id().as_deref() == Some(peer) {
             return Err(invalid("is that of this peer itself"));
         }
         let shared = &self.handle.shared;
@@ -249,8 +250,8 @@ impl Peer {
             return Err(not_in(state));
         }
         let _runtime = self.handle.runtime.enter();
-        let started = dial(&shared.context(), peer.clone());
-        registry.insert(&peer, &started.id, kind, started.inbox, clock::now());
+        let started = dial(&shared.context(), peer.to_owned());
+        registry.insert(peer, &started.id, kind, started.inbox, clock::now());
         Ok(started.connection)
     }
 

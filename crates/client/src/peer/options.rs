@@ -72,6 +72,7 @@ impl Reconnect {
 /// Unlike in `PeerJS` the default server is `http://localhost:9000/`, where a bare `peerway serve`
 /// and PeerServer listen: no program talks to a server on the internet that nobody named. The
 /// option `debug` is the filter of your `tracing` subscriber: `peerway=debug`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, not a state")]
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PeerOptions {
@@ -399,7 +400,10 @@ mod tests {
     fn a_url_sets_four_options() {
         let options = PeerOptions::at("https://[::1]/my/").unwrap();
         assert!(options.secure);
-        assert_eq!((options.host.as_str(), options.port, options.path.as_str()), ("::1", 443, "/my/"));
+        assert_eq!(
+            (options.host.as_str(), options.port, options.path.as_str()),
+            ("::1", 443, "/my/")
+        );
         assert_eq!(options.check().unwrap().endpoint.url(), "https://[::1]/my/");
     }
 

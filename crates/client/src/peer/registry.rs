@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::connection::Inbound;
 
 /// A candidate may overtake its offer, but not by long.
-const EARLY_AGE: Duration = Duration::from_secs(60);
+const EARLY_AGE: Duration = Duration::from_mins(1);
 /// Connections whose offers are waited for.
 const EARLY_CONNECTIONS: usize = 64;
 /// Candidates of one of them. A browser with many interfaces and relays has some twenty.
@@ -135,10 +135,8 @@ impl Registry {
             tracing::debug!(peer = from, "too many candidates without offers");
             return;
         }
-        let early = self
-            .early
-            .entry(key)
-            .or_insert_with(|| Early { since: now, candidates: Vec::new() });
+        let early =
+            self.early.entry(key).or_insert_with(|| Early { since: now, candidates: Vec::new() });
         if early.candidates.len() < EARLY_CANDIDATES {
             early.candidates.push(candidate);
         }
@@ -197,10 +195,11 @@ impl Registry {
     }
 
     fn deliver(&mut self, key: &Key, signal: Inbound) {
-        match self.entries.get(key) {
-            Some(entry) => put(key, &entry.inbox, signal),
-            None => tracing::debug!(peer = key.peer, connection = key.id, "of no connection"),
-        }
+        let Some(entry) = self.entries.get(key) else {
+            tracing::debug!(peer = key.peer, connection = key.id, "a signal of no connection");
+            return;
+        };
+        put(key, &entry.inbox, signal);
     }
 
     /// Forgets what is over. A task says so a moment before its inbox is closed, and in between

@@ -88,13 +88,8 @@ impl Shared {
         signals: mpsc::Sender<Outbound>,
         ended: mpsc::UnboundedSender<String>,
     ) -> Self {
-        let status = Status {
-            state: PeerState::Connecting,
-            serial: 0,
-            id,
-            error: None,
-            finished: false,
-        };
+        let status =
+            Status { state: PeerState::Connecting, serial: 0, id, error: None, finished: false };
         Self {
             endpoint,
             tls: network.tls.clone(),

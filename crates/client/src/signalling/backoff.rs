@@ -25,7 +25,7 @@ impl Backoff {
         let factor = 2u32.saturating_pow(self.attempts);
         self.attempts = self.attempts.saturating_add(1);
         let whole = self.first.saturating_mul(factor).min(self.longest);
-        Some(whole - (whole / 2).mul_f64(self.fraction()))
+        Some(whole.mul_f64(1.0 - self.fraction() / 2.0))
     }
 
     /// The attempts that follow are the first again.

@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn families_take_turns() {
-        let addresses = ["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"].map(|it| it.parse().unwrap());
+        let addresses =
+            ["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"].map(|it| it.parse().unwrap());
         let order = ["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"].map(|it| it.parse().unwrap());
         assert_eq!(interleave(&addresses), order);
     }

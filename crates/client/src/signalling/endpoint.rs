@@ -55,16 +55,9 @@ fn default_port(secure: bool) -> u16 {
 impl Endpoint {
     /// As it goes into the `Host` header.
     pub(crate) fn authority(&self) -> String {
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
-        if self.port == default_port(self.secure) {
-            host
-        } else {
-            format!("{host}:{}", self.port)
-        }
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == default_port(self.secure) { host } else { format!("{host}:{}", self.port) }
     }
 
     /// The server as people write it down.

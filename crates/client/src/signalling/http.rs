@@ -71,11 +71,7 @@ pub(crate) async fn ice_servers(
         .map_err(|error| Failure::NotOurs { at: endpoint.url(), cause: error.to_string() })
 }
 
-async fn get(
-    endpoint: &Endpoint,
-    tls: &Arc<ClientConfig>,
-    target: &str,
-) -> Result<Bytes, Failure> {
+async fn get(endpoint: &Endpoint, tls: &Arc<ClientConfig>, target: &str) -> Result<Bytes, Failure> {
     let answer = tokio::time::timeout(PATIENCE, exchange(endpoint, tls, target));
     answer.await.unwrap_or_else(|_| Err(Failure::NoAnswer { at: endpoint.url() }))
 }
@@ -90,9 +86,8 @@ async fn exchange(
         cause: error.to_string(),
         secure: endpoint.secure,
     };
-    let mut request = Request::get(target)
-        .header(HOST, endpoint.authority())
-        .header(CACHE_CONTROL, "no-cache");
+    let mut request =
+        Request::get(target).header(HOST, endpoint.authority()).header(CACHE_CONTROL, "no-cache");
     if let Some(origin) = &endpoint.origin {
         request = request.header(ORIGIN, origin);
     }

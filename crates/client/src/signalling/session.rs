@@ -60,9 +60,15 @@ pub(crate) enum Command {
 /// What others shall know.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Happening {
-    Opened { id: String },
-    Reopened { id: String },
-    Disconnected { id: String },
+    Opened {
+        id: String,
+    },
+    Reopened {
+        id: String,
+    },
+    Disconnected {
+        id: String,
+    },
     Failed(Failure),
     /// A frame for the connections.
     Frame(ServerFrame),

@@ -149,11 +149,8 @@ async fn upgrade(
     id: &str,
     token: &str,
 ) -> Result<WebSocketStream<BoxIo>, Failure> {
-    let no_socket = |cause: String| Failure::NotHttp {
-        at: endpoint.url(),
-        cause,
-        secure: endpoint.secure,
-    };
+    let no_socket =
+        |cause: String| Failure::NotHttp { at: endpoint.url(), cause, secure: endpoint.secure };
     let mut request = endpoint
         .socket_url(id, token)
         .into_client_request()

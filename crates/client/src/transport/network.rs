@@ -131,12 +131,6 @@ impl Network {
         poll_fn(|cx| self.poll_flush(cx)).await;
     }
 
-    /// Bytes that wait to be sent.
-    pub(crate) fn queued(&self) -> usize {
-        let hosts = self.hosts.iter().map(|host| host.port.queued());
-        hosts.chain(self.relays.iter().map(Relay::queued)).sum()
-    }
-
     /// Lets a remote candidate in through the relays.
     pub(crate) fn allow(&mut self, peer: SocketAddr) {
         let ip = peer.ip();

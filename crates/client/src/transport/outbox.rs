@@ -40,10 +40,6 @@ impl Outbox {
         self.bytes.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
-    }
-
     /// Adds a datagram, which `write` appends; `most` segments go into one system call. Whether
     /// there was room.
     pub(super) fn push(
@@ -226,7 +222,7 @@ mod tests {
             bytes.push(1);
             false
         });
-        assert!(!written && outbox.is_empty());
+        assert!(!written && outbox.first().is_none());
         assert_eq!(outbox.len(), 0);
     }
 }

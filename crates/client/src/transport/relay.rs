@@ -54,13 +54,6 @@ impl Relay {
         matches!(self.port, Port::Stream(_))
     }
 
-    pub(super) fn queued(&self) -> usize {
-        match &self.port {
-            Port::Udp(port) => port.queued(),
-            Port::Stream(port) => port.queued(),
-        }
-    }
-
     pub(super) fn permit(&mut self, ip: IpAddr) {
         self.client.permit(ip);
     }

@@ -51,6 +51,7 @@ impl UdpPort {
         self.addr
     }
 
+    #[cfg(test)]
     pub(super) fn queued(&self) -> usize {
         self.outbox.len()
     }

@@ -44,9 +44,9 @@ impl NpmServer {
     }
 
     fn options(&self) -> PeerOptions {
-        local(self.port).path("my").reconnect(
-            Reconnect::default().first_delay(Duration::from_millis(20)),
-        )
+        local(self.port)
+            .path("my")
+            .reconnect(Reconnect::default().first_delay(Duration::from_millis(20)))
     }
 }
 

@@ -70,10 +70,7 @@ async fn giving_up_the_opening_gives_up_the_peer() {
     let opening = Peer::open(server.options().id("ann"));
     drop(tokio::time::timeout(Duration::ZERO, opening).await);
     // Another with the same id and a token of its own.
-    within(async {
-        while Peer::open(server.options().id("ann")).await.is_err() {}
-    })
-    .await;
+    within(async { while Peer::open(server.options().id("ann")).await.is_err() {} }).await;
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use peerway::PeerErrorKind::{
-    InvalidKey, Network, ServerError, SslUnavailable, UnavailableId, Unauthorized,
+    InvalidKey, Network, ServerError, SslUnavailable, Unauthorized, UnavailableId,
 };
 use peerway_server::config::AppConfig;
 use tokio::io::AsyncReadExt;
 
-use crate::support::{TestServer, closed_port, local, refusal};
 use crate::stub;
+use crate::support::{TestServer, closed_port, local, refusal};
 
 fn app(edit: impl FnOnce(&mut AppConfig)) -> Vec<AppConfig> {
     let mut app = AppConfig {
@@ -89,7 +89,8 @@ async fn a_server_that_is_not_there() {
     for options in [local(port).id("ann"), local(port)] {
         let (kind, words) = refusal(options).await;
         assert_eq!(kind, Network);
-        let expected = format!("nothing listens at http://127.0.0.1:{port}/: is the server running");
+        let expected =
+            format!("nothing listens at http://127.0.0.1:{port}/: is the server running");
         assert!(words.starts_with(&expected), "{words}");
     }
 }
@@ -104,7 +105,11 @@ async fn a_name_that_nobody_has() {
 #[tokio::test]
 async fn answers_of_other_servers() {
     for (answer, kind, part) in [
-        ("HTTP/1.1 401 Unauthorized\r\n\r\n", Unauthorized, "answers 401; it asks for a credential"),
+        (
+            "HTTP/1.1 401 Unauthorized\r\n\r\n",
+            Unauthorized,
+            "answers 401; it asks for a credential",
+        ),
         ("HTTP/1.1 403 Forbidden\r\n\r\n", Unauthorized, "answers 403; it asks for a credential"),
         ("HTTP/1.1 404 Not Found\r\n\r\n", ServerError, "is `path` that of the server?"),
         ("HTTP/1.1 502 Bad Gateway\r\n\r\n", ServerError, "the proxy in front does not reach"),

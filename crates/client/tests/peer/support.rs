@@ -27,7 +27,7 @@ impl TestServer {
         edit(&mut config);
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let bound = runtime.spawn(async {
-            let server = Server::bind(config).await.expect("the server starts");
+            let server = bind(config).await;
             let port = server.local_addr().port();
             tokio::spawn(server.run());
             port
@@ -48,7 +48,9 @@ impl TestServer {
 
     fn stop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // Waits until the sockets are closed, which a runtime does not like inside another.
+            let stop = move || runtime.shutdown_timeout(Duration::from_secs(5));
+            std::thread::spawn(stop).join().unwrap();
         }
     }
 
@@ -65,6 +67,20 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The port of a server that was killed may belong to somebody's outgoing connection for a moment.
+async fn bind(config: Config) -> Server {
+    within(async {
+        loop {
+            match Server::bind(config.clone()).await {
+                Ok(server) => break server,
+                Err(error) if config.port == 0 => panic!("{error}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    })
+    .await
 }
 
 /// Options for a server on this machine.

@@ -15,7 +15,8 @@ struct Secure {
 
 impl Secure {
     async fn start(test: &str, name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("peerway-peer-{}-{test}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("peerway-peer-{}-{test}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let pair = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         let tls = TlsConfig { cert: folder.join("cert.pem"), key: folder.join("key.pem") };

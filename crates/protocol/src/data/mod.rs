@@ -1,7 +1,7 @@
 //! The codec of one data channel: values to messages and back, in the serialization that the offer
 //! announced and in the form that the generation at the other end reads.
 //!
-//! Facts and sources: `docs/reference/peerjs-dialect.md`, section C.
+//! Facts and sources: `docs/reference/peerjs-data.md`.
 
 mod json;
 mod outgoing;

@@ -155,7 +155,8 @@ impl<'de> Deserializer<'de> for Value {
                 Ok(value)
             }
             Self::Map(members) => {
-                let mut members = MapDeserializer::new(members.into_iter());
+                let members = members.into_iter().map(|(name, member)| (Name(name), member));
+                let mut members = MapDeserializer::new(members);
                 let value = visitor.visit_map(&mut members)?;
                 members.end()?;
                 Ok(value)
@@ -215,6 +216,70 @@ impl<'de> Deserializer<'de> for Value {
     forward_to_deserialize_any! {
         bool f32 f64 char str string bytes byte_buf unit unit_struct tuple tuple_struct map struct
         identifier ignored_any
+    }
+}
+
+/// The name of a member, which may stand for a number or truth value: see [`super::to_value`].
+struct Name(String);
+
+impl IntoDeserializer<'_, ValueError> for Name {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+macro_rules! parsed {
+    ($($method:ident $visit:ident)+) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+            match self.0.parse() {
+                Ok(parsed) => visitor.$visit(parsed),
+                Err(_) => visitor.visit_string(self.0),
+            }
+        })+
+    };
+}
+
+impl<'de> Deserializer<'de> for Name {
+    type Error = ValueError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_string(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        visitor.visit_enum(Variant { name: self.0, inner: None })
+    }
+
+    parsed! {
+        deserialize_bool visit_bool
+        deserialize_i8 visit_i64 deserialize_i16 visit_i64
+        deserialize_i32 visit_i64 deserialize_i64 visit_i64
+        deserialize_u8 visit_u64 deserialize_u16 visit_u64
+        deserialize_u32 visit_u64 deserialize_u64 visit_u64
+    }
+
+    forward_to_deserialize_any! {
+        i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map
+        struct identifier ignored_any
     }
 }
 

@@ -14,7 +14,7 @@ use super::reason::{Reason, Refusal};
 use super::sender::{Opened, Read};
 use super::store;
 
-pub(crate) use gather::{GatherError, Gathered, gather};
+pub(crate) use gather::{STDIN, gather};
 use stream::Stream;
 
 /// Bytes of a chunk.

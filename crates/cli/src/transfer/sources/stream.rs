@@ -1,7 +1,7 @@
 //! A source that can be read once, with enough of what was read kept to go on after a lost connection.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 
 use super::super::hash::{Hasher, Sha256};
 use super::super::reason::{Reason, Refusal};

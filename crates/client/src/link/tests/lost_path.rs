@@ -88,10 +88,10 @@ fn candidates_before_the_answer_wait_for_it() {
     let now = crate::clock::now();
     let ours = "192.0.2.1:1000".parse().unwrap();
     let (mut caller, offer) = Link::call(now, binary(), &[LocalCandidate::Host { addr: ours }]);
-    let (mut callee, answer) =
+    let (mut theirs, answer) =
         Link::answer(now, binary(), &offer, Generation::Modern, &[]).unwrap();
-    let theirs = LocalCandidate::Host { addr: "192.0.2.2:2000".parse().unwrap() };
-    let candidate = callee.add_local(&theirs).unwrap();
+    let host = LocalCandidate::Host { addr: "192.0.2.2:2000".parse().unwrap() };
+    let candidate = theirs.add_local(&host).unwrap();
 
     caller.handle_candidate(candidate);
     caller.handle_candidate("candidate:nonsense".to_owned());

@@ -89,7 +89,7 @@ impl World {
         let addresses: [SocketAddr; 2] =
             ["192.0.2.1:1000".parse().unwrap(), "192.0.2.2:2000".parse().unwrap()];
         let (mut caller, offer) = Link::call(start, purpose.clone(), &host(addresses[0]));
-        let (callee, answer) =
+        let (other, answer) =
             Link::answer(start, purpose, &offer, Generation::Modern, &host(addresses[1])).unwrap();
         caller.handle_answer(start, &answer, Generation::Modern).unwrap();
         let side = |link, address| Side { link, address, events: Vec::new(), timeout: start };
@@ -97,7 +97,7 @@ impl World {
             start,
             now: start,
             caller: side(caller, addresses[0]),
-            callee: side(callee, addresses[1]),
+            callee: side(other, addresses[1]),
             path,
             down: false,
             flights: Vec::new(),

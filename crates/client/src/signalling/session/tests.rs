@@ -279,11 +279,10 @@ fn a_dead_socket_is_noticed_and_replaced() {
         (15.0, vec![heartbeat()]),
         (20.0, vec![heartbeat(), Command::Ping]),
         (25.0, vec![heartbeat(), Command::Ping]),
-        (27.0, vec![
-            Command::HangUp,
-            failed(lost("no sign of life for 20 seconds")),
-            disconnected(),
-        ]),
+        (
+            27.0,
+            vec![Command::HangUp, failed(lost("no sign of life for 20 seconds")), disconnected()],
+        ),
     ] {
         bench.at(second).time();
         assert_eq!(bench.commands(), expected, "{second}");

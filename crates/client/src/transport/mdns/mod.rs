@@ -29,10 +29,12 @@ pub(super) async fn resolve(name: &str) -> Vec<IpAddr> {
 async fn resolve_at(port: u16, name: &str) -> Vec<IpAddr> {
     let Some(name) = LocalName::parse(name) else { return Vec::new() };
     let Ok(ways) = Way::all(port) else { return Vec::new() };
-    let question = message::question(&name);
+    let questions = message::questions(&name);
     for wait in WAITS {
         for way in &ways {
-            way.ask(&question, port).await;
+            for question in &questions {
+                way.ask(question, port).await;
+            }
         }
         if let Ok(addrs) = timeout(wait, first_answer(&ways, &name)).await {
             return addrs;

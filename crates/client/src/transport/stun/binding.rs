@@ -57,10 +57,6 @@ impl Bindings {
         self.0 = Vec::new();
     }
 
-    pub(in super::super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(in super::super) fn deadline(&self, now: Instant) -> Option<Instant> {
         let due = |binding: &Binding| match &binding.state {
             State::New => now,
@@ -218,7 +214,7 @@ mod tests {
 
         assert_eq!(silent, [Learned::Silent { server: server() }]);
         assert_eq!(again, 4);
-        assert!(bindings.is_empty());
+        assert_eq!(bindings.deadline(now), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{IceTransportPolicy, NetworkEvent, NetworkOptions};
+use super::super::{IceTransportPolicy, Network, NetworkEvent, NetworkOptions};
 use super::support::{Gathered, opened, options, receive, receive_one, send, within};
 
 #[tokio::test]
@@ -41,7 +41,12 @@ async fn a_burst_arrives_as_it_was_sent() {
         came.extend(receive(&mut ben).await.into_iter().map(|came| came.data));
     }
     assert!(came == sent);
-    assert_eq!(ann.queued(), 0);
+    assert_eq!(queued(&ann), 0);
+}
+
+/// Bytes that wait to be sent.
+fn queued(network: &Network) -> usize {
+    network.hosts.iter().map(|host| host.port.queued()).sum()
 }
 
 #[tokio::test]
@@ -69,10 +74,10 @@ async fn nothing_goes_to_groups_or_to_nowhere() {
     let from = anns.host("127.0.0.1");
     for to in ["224.0.0.251:5353", "255.255.255.255:9", "127.0.0.1:0", "0.0.0.0:9", "[::1]:9"] {
         ann.send(from, to.parse().unwrap(), b"x");
-        assert_eq!(ann.queued(), 0, "{to}");
+        assert_eq!(queued(&ann), 0, "{to}");
     }
     ann.send("192.0.2.77:1".parse().unwrap(), "127.0.0.1:9".parse().unwrap(), b"x");
-    assert_eq!(ann.queued(), 0);
+    assert_eq!(queued(&ann), 0);
 }
 
 #[tokio::test]
