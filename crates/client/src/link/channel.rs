@@ -1,9 +1,7 @@
 //! Values in and out of a link's data channel.
 
 use peerway_protocol::Value;
-use peerway_protocol::data::{
-    DataCodec, EncodeError, Generation, Incoming, Limits, Message, Outgoing,
-};
+use peerway_protocol::data::{DataCodec, EncodeError, Incoming, Limits, Message, Outgoing};
 
 use super::{Event, Link, Purpose};
 use crate::connection::{ConnectionError, ConnectionErrorKind};
@@ -98,9 +96,10 @@ impl Link {
     /// Whether a value can be sent now: the channel is open and the last one is in the engine.
     pub(crate) fn can_send(&self) -> bool {
         !self.closed
-            && self.channel.as_ref().is_some_and(|channel| {
-                channel.sending.is_none() && channel.stalled.is_none()
-            })
+            && self
+                .channel
+                .as_ref()
+                .is_some_and(|channel| channel.sending.is_none() && channel.stalled.is_none())
     }
 
     /// Begins to send a value. It is in the engine when [`Link::can_send`] is true again.

@@ -16,7 +16,9 @@ use peerway_protocol::Value;
 use peerway_protocol::data::{Generation, Serialization};
 
 use crate::connection::{ConnectionError, ConnectionErrorKind, IceState};
-use crate::engine::{self, ChannelId, ChannelOptions, Engine, EngineError, EngineOptions, MediaOptions};
+use crate::engine::{
+    self, ChannelId, ChannelOptions, Engine, EngineError, EngineOptions, MediaOptions,
+};
 use crate::engine::{TrackId, Traffic};
 use crate::media::{EncodedFrame, RtpPacket, TrackKind};
 use crate::transport::LocalCandidate;

@@ -29,7 +29,7 @@ fn values_of_every_serialization_arrive_in_order_over_a_bad_path() {
         for value in &values {
             world.send(value);
         }
-        world.drive_until(Duration::from_secs(60), |world| world.callee.values().len() == 50);
+        world.drive_until(Duration::from_mins(1), |world| world.callee.values().len() == 50);
         let arrived: Vec<Value> = world.callee.values().into_iter().cloned().collect();
         assert_eq!(arrived, values, "{serialization:?}");
     }
@@ -41,7 +41,7 @@ fn a_big_value_is_put_together_again_on_an_unordered_channel() {
     let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
     let value = Value::from(bytes);
     world.send(&value);
-    world.drive_until(Duration::from_secs(120), |world| !world.callee.values().is_empty());
+    world.drive_until(Duration::from_mins(2), |world| !world.callee.values().is_empty());
     assert_eq!(world.callee.values(), [&value]);
 }
 

@@ -212,7 +212,7 @@ impl World {
 
     /// Sends a value from the caller as soon as the link takes one.
     pub(super) fn send(&mut self, value: &Value) {
-        self.drive_until(Duration::from_secs(60), |world| world.caller.link.can_send());
+        self.drive_until(Duration::from_mins(1), |world| world.caller.link.can_send());
         self.caller.link.send(value).unwrap();
     }
 }

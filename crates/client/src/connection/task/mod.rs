@@ -1,5 +1,7 @@
 //! The task behind a connection: sockets and clock around a [`Link`].
 
+mod signals;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -15,13 +17,12 @@ use super::{ConnectionError, ConnectionErrorKind, IceState, description};
 use crate::clock;
 use crate::link::{Event, Link, Output, Purpose};
 use crate::transport::{LocalCandidate, Network, NetworkEvent};
+use signals::answer;
+pub(super) use signals::offer;
 
 /// Data that arrived while the application does not read, in bytes. The other side's SCTP sends at
 /// most its window, about 1 MiB, without an acknowledgement; more is a flood and is dropped.
 const HELD: usize = 4 * 1024 * 1024;
-
-/// `.local` names that are being looked up at a time.
-const NAMES: usize = 32;
 
 /// The application's side of a connection.
 pub(super) trait Front: Send + 'static {
@@ -350,114 +351,6 @@ impl<F: Front> Task<F> {
             self.drain();
         }
     }
-
-    async fn handle_inbound(&mut self, inbound: Inbound) {
-        let now = clock::now();
-        match inbound {
-            Inbound::Answer(answer) => {
-                let (sdp, candidates) = description::split(&answer.sdp);
-                self.remote_restarts = answer.peerway;
-                if let Err(error) = self.link.handle_answer(now, &sdp, answer.generation()) {
-                    // A second answer changes nothing that works.
-                    if self.open {
-                        tracing::debug!(%error, "an answer is left out");
-                        return;
-                    }
-                    self.front.handle_failure(error);
-                    self.link.close(now);
-                    return;
-                }
-                for candidate in candidates {
-                    self.remote_candidate(candidate);
-                }
-            }
-            Inbound::Candidate(candidate) => self.remote_candidate(candidate.candidate),
-            Inbound::Restart(offer) => {
-                let (sdp, candidates) = description::split(&offer.sdp);
-                if let Err(error) = self.network.restart().await {
-                    tracing::debug!(%error, "an ICE restart without new sockets");
-                }
-                match self.link.handle_restart(&sdp) {
-                    Ok(sdp) => {
-                        let answer = answer(&self.names, sdp);
-                        self.signals.push_back(Outgoing::Answer(answer));
-                        for candidate in candidates {
-                            self.remote_candidate(candidate);
-                        }
-                    }
-                    Err(error) => tracing::debug!(%error, "an ICE restart is left out"),
-                }
-            }
-            Inbound::Unreachable if !self.open => {
-                let error = ConnectionError::new(
-                    ConnectionErrorKind::PeerUnavailable,
-                    format!("could not connect to peer {}", self.names.peer),
-                );
-                self.front.handle_failure(error);
-                self.link.close(now);
-            }
-            Inbound::Unreachable => {}
-            Inbound::Leave | Inbound::Destroyed => {
-                self.front.handle_end();
-                self.link.close(now);
-            }
-        }
-    }
-
-    /// Offers other ways than the one that is lost.
-    async fn restart(&mut self) {
-        let Some(sdp) = self.link.restart() else { return };
-        tracing::debug!(connection = self.names.id, "ICE restart");
-        // What an earlier attempt had to say is of no use any more.
-        self.signals.clear();
-        self.signals.push_back(Outgoing::Offer(payload::Offer {
-            sdp,
-            restart: true,
-            ..offer(&self.names)
-        }));
-        if let Err(error) = self.network.restart().await {
-            tracing::debug!(%error, "an ICE restart without new sockets");
-        }
-    }
-
-    fn local_candidate(&mut self, candidate: &LocalCandidate) {
-        let Some(attribute) = self.link.add_local(candidate) else { return };
-        self.signals.push_back(Outgoing::Candidate(payload::Candidate {
-            candidate: attribute,
-            // Every section is bundled into the first, and 0.3 knows only the index.
-            sdp_mid: None,
-            sdp_m_line_index: Some(0),
-            username_fragment: None,
-            kind: self.names.kind,
-            connection_id: self.names.id.clone(),
-        }));
-    }
-
-    fn remote_candidate(&mut self, candidate: String) {
-        let Some(host) = description::host(&candidate) else { return };
-        if let Ok(address) = host.parse() {
-            if let Some(port) = description::port(&candidate) {
-                self.network.allow(SocketAddr::new(address, port));
-            }
-            self.link.handle_candidate(candidate);
-        } else if self.unresolved.len() < NAMES {
-            let name = host.to_owned();
-            self.network.resolve(&name);
-            self.unresolved.push((name, candidate));
-        }
-    }
-
-    fn resolved(&mut self, name: &str, addresses: &[std::net::IpAddr]) {
-        let (done, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unresolved)
-            .into_iter()
-            .partition(|(wanted, _)| wanted == name);
-        self.unresolved = waiting;
-        for (_, candidate) in done {
-            for address in addresses {
-                self.remote_candidate(description::with_host(&candidate, &address.to_string()));
-            }
-        }
-    }
 }
 
 /// The host candidates, which come at once, and what came beside them.
@@ -475,32 +368,6 @@ fn first_candidates(network: &mut Network) -> (Vec<LocalCandidate>, Vec<NetworkE
         }
     }
     (hosts, later)
-}
-
-/// An offer without its SDP.
-pub(super) fn offer(names: &Names) -> payload::Offer {
-    payload::Offer {
-        sdp: String::new(),
-        kind: names.kind,
-        connection_id: names.id.clone(),
-        metadata: None,
-        label: None,
-        reliable: None,
-        serialization: None,
-        browser: None,
-        peerway: true,
-        restart: false,
-    }
-}
-
-fn answer(names: &Names, sdp: String) -> payload::Answer {
-    payload::Answer {
-        sdp,
-        kind: names.kind,
-        connection_id: names.id.clone(),
-        browser: None,
-        peerway: true,
-    }
 }
 
 /// DTLS, by the first byte (RFC 7983).

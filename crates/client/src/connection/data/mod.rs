@@ -1,8 +1,9 @@
 //! Data connections.
 
+mod front;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
 
 use peerway_protocol::Value;
 use peerway_protocol::data::Serialization;
@@ -14,11 +15,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::context::{Context, Started};
 use super::queue::Queue;
 use super::stats::ConnectionStats;
-use super::task::{Beginning, Channels, Front, Names, Task};
+use super::task::{self, Beginning, Channels, Names, Task};
 use super::{ConnectOptions, ConnectionError, ConnectionErrorKind, IceState, Lifetime, SendError};
 use crate::clock;
 use crate::engine::ChannelOptions;
-use crate::link::{Event, Link, Purpose};
+use crate::link::Purpose;
+use front::DataFront;
 
 /// Signals that wait for a connection's task.
 pub(super) const INBOX: usize = 64;
@@ -226,7 +228,7 @@ impl DataConnection {
             label: Some(label.clone()),
             reliable: Some(options.reliable),
             serialization: Some(options.serialization.as_str().to_owned()),
-            ..super::task::offer(&names)
+            ..task::offer(&names)
         };
         let channel = ChannelOptions {
             label: label.clone(),
@@ -299,7 +301,7 @@ impl DataConnection {
         let (inbox, inbound) = mpsc::channel(INBOX);
         let hang_up = shared.hang_up.subscribe();
         let channels = Channels { commands: command_inbox, inbox: inbound, hang_up };
-        let front = DataFront { shared: Arc::clone(&shared), sending: None, ended: false };
+        let front = DataFront::new(Arc::clone(&shared));
         let purpose = Purpose::Data { serialization, channel };
         tokio::spawn(Task::run(
             names.clone(),
@@ -317,115 +319,4 @@ impl DataConnection {
 
 fn closed() -> ConnectionError {
     ConnectionError::new(ConnectionErrorKind::ConnectionClosed, "the connection is closed")
-}
-
-/// The task's side.
-struct DataFront {
-    shared: Arc<Shared>,
-    /// Who waits for the value under way.
-    sending: Option<oneshot::Sender<Result<(), SendError>>>,
-    ended: bool,
-}
-
-/// Whatever ends the task, a panic too, ends the connection for its application.
-impl Drop for DataFront {
-    fn drop(&mut self) {
-        self.handle_end();
-    }
-}
-
-impl Front for DataFront {
-    type Command = Command;
-
-    fn handle_event(&mut self, _link: &mut Link, event: Event) {
-        if self.ended {
-            return;
-        }
-        let events = &self.shared.events;
-        match event {
-            Event::Open => {
-                self.shared.open.store(true, Ordering::Release);
-                events.push(DataEvent::Open, 0);
-            }
-            Event::Value(value) => {
-                let bytes = weight(&value);
-                events.push(DataEvent::Data(value), bytes);
-            }
-            Event::Garbled(error) => events.push(DataEvent::Error(error), 0),
-            Event::Ice(state) => {
-                self.shared.ice.send_replace(state);
-                events.push(DataEvent::IceStateChanged(state), 0);
-            }
-            Event::Traffic(traffic) => {
-                self.shared.stats.send_replace(ConnectionStats::new(traffic, |_| {
-                    crate::media::TrackKind::Audio
-                }));
-            }
-            Event::Closed(Some(error)) => self.handle_failure(error),
-            Event::Closed(None) => self.handle_end(),
-            _ => {}
-        }
-    }
-
-    fn handle_command(&mut self, _now: Instant, link: &mut Link, command: Command) {
-        let Command::Send { value, sent } = command;
-        // Given up while it waited.
-        if sent.is_closed() {
-            return;
-        }
-        match link.send(&value) {
-            Ok(()) => self.sending = Some(sent),
-            Err(error) => drop(sent.send(Err(error))),
-        }
-    }
-
-    fn is_ready(&self, _link: &Link) -> bool {
-        self.sending.is_none()
-    }
-
-    fn handle_progress(&mut self, link: &mut Link) {
-        self.shared.buffered.store(link.buffered(), Ordering::Relaxed);
-        if self.sending.is_some() && link.can_send() {
-            let sent = self.sending.take().expect("it was just there");
-            let _ = sent.send(Ok(()));
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.shared.events.is_full()
-    }
-
-    async fn drained(&self) {
-        self.shared.events.drained().await;
-    }
-
-    fn handle_failure(&mut self, error: ConnectionError) {
-        if !self.ended {
-            self.shared.events.push(DataEvent::Error(error), 0);
-        }
-        self.handle_end();
-    }
-
-    fn handle_end(&mut self) {
-        if !self.ended {
-            self.ended = true;
-            self.shared.open.store(false, Ordering::Release);
-            self.shared.ice.send_replace(IceState::Closed);
-            self.shared.events.push(DataEvent::Close, 0);
-            self.shared.events.close();
-            self.sending = None;
-        }
-    }
-}
-
-/// About how many bytes of memory a value takes.
-fn weight(value: &Value) -> usize {
-    let own = size_of::<Value>();
-    own + match value {
-        Value::Text(text) => text.len(),
-        Value::Bytes(bytes) => bytes.len(),
-        Value::Array(items) => items.iter().map(weight).sum(),
-        Value::Map(members) => members.iter().map(|(key, value)| key.len() + weight(value)).sum(),
-        _ => 0,
-    }
 }
