@@ -421,3 +421,20 @@ fn bytes(hex: &str) -> Vec<u8> {
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("it is hexadecimal");
     (0..hex.len()).step_by(2).map(byte).collect()
 }
+
+#[test]
+#[expect(clippy::cast_precision_loss, reason = "they are exact up to 2^53")]
+fn whole_numbers_that_pages_misread_go_as_doubles_and_come_back_whole() {
+    for number in [-(1_i64 << 31) - 1, -5_000_000_000, -(1 << 53)] {
+        let packed = binarypack::pack(&Value::from(number), Dialect::Modern).unwrap().to_vec();
+        assert_eq!(packed[0], 0xcb, "{number}");
+        assert_eq!(packed[1..], (number as f64).to_be_bytes());
+        assert_eq!(binarypack::unpack(&packed.into(), 1).unwrap(), Value::from(number));
+    }
+    for number in [-(1_i64 << 31), 1 << 32, (1 << 53) - 1] {
+        assert_ne!(
+            binarypack::pack(&Value::from(number), Dialect::Modern).unwrap().to_vec()[0],
+            0xcb
+        );
+    }
+}

@@ -264,8 +264,13 @@ impl Link {
     /// [`Link::is_alive`] is false.
     pub(crate) fn close(&mut self, now: Instant) {
         let waiting = self.channel.as_ref().is_some_and(|channel| channel.busy(&mut self.engine));
-        if (waiting && !self.closed) || !self.engine.try_close() {
+        if !self.timers.has_connected() {
+            // Nobody is there to hear a goodbye.
+            self.engine.close();
+        } else if waiting && !self.closed {
             self.timers.flush(now);
+        } else if !self.engine.try_close() {
+            self.timers.linger(now);
         }
     }
 

@@ -18,6 +18,10 @@ const RESTART: Duration = Duration::from_secs(5);
 /// How long what was sent may take to arrive when the connection is closed.
 const FLUSH: Duration = Duration::from_secs(5);
 
+/// How long SCTP may take to shake hands before a connection that is closed already goes without a
+/// goodbye.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// What time asks for.
 #[derive(Debug)]
 pub(super) enum Due {
@@ -86,6 +90,11 @@ impl Timers {
     /// The connection closes as soon as what was sent has arrived.
     pub(super) fn flush(&mut self, now: Instant) {
         self.flush_by.get_or_insert(now + FLUSH);
+    }
+
+    /// The connection closes as soon as a goodbye can be said.
+    pub(super) fn linger(&mut self, now: Instant) {
+        self.flush_by.get_or_insert(now + LINGER);
     }
 
     pub(super) fn is_flushing(&self) -> bool {

@@ -52,7 +52,7 @@ struct Server {
 /// One way to an allocation: a server over one family of addresses.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    server: usize,
+    pub(super) server: usize,
     pub(super) protocol: RelayProtocol,
     families: Families,
     pub(super) ipv6: bool,
@@ -66,6 +66,11 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    fn start_over(&mut self, remote: SocketAddr) {
+        (self.redirects, self.mismatched, self.failure) = (0, false, None);
+        self.addresses.push_front(remote);
+    }
+
     fn fail(&mut self, failure: Failure) {
         self.failure = Some(match self.failure.take() {
             Some(first) => first.or(failure),
@@ -229,7 +234,7 @@ impl Network {
             if addresses.is_empty() {
                 continue;
             }
-            if self.has_relay(protocol, ipv6, &addresses) {
+            if self.keep_relay(server, protocol, ipv6, &addresses, now) {
                 self.gathering.servers[server].worked = true;
                 continue;
             }
@@ -257,18 +262,25 @@ impl Network {
     }
 
     /// Whether an allocation from before a restart serves for this server.
-    fn has_relay(
-        &self,
+    fn keep_relay(
+        &mut self,
+        server: usize,
         protocol: RelayProtocol,
         ipv6: bool,
         addresses: &VecDeque<SocketAddr>,
+        now: Instant,
     ) -> bool {
-        self.relays.iter().any(|relay| {
+        let kept = self.relays.iter_mut().find(|relay| {
             relay.allocated
                 && relay.attempt.protocol == protocol
                 && relay.attempt.ipv6 == ipv6
                 && addresses.contains(&relay.remote)
-        })
+        });
+        if let Some(relay) = kept {
+            relay.keep(server, now);
+            return true;
+        }
+        false
     }
 
     fn try_next(&mut self, mut attempt: Attempt, now: Instant) {
@@ -328,8 +340,15 @@ impl Network {
     }
 
     pub(super) fn fail_relay(&mut self, index: usize, failure: Failure, now: Instant) {
-        let Relay { mut attempt, allocated, remote, .. } = self.relays.remove(index);
+        let Relay { mut attempt, allocated, kept, remote, .. } = self.relays.remove(index);
         tracing::debug!(%remote, %failure, "no allocation");
+        if kept && let Some(server) = self.gathering.servers.get_mut(attempt.server) {
+            // Another one in its place. What fails with that is told.
+            server.open += 1;
+            server.worked = false;
+            attempt.start_over(remote);
+            return self.try_next(attempt, now);
+        }
         if allocated {
             if let Some(server) = self.gathering.servers.get(attempt.server) {
                 let url = server.text.clone();

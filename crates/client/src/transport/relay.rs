@@ -25,6 +25,8 @@ pub(super) struct Relay {
     /// The server.
     pub(super) remote: SocketAddr,
     pub(super) allocated: bool,
+    /// It is from before a restart; the server may not know it any more.
+    pub(super) kept: bool,
     port: Port,
     client: TurnClient,
 }
@@ -36,7 +38,7 @@ impl Relay {
         port: Port,
         client: TurnClient,
     ) -> Self {
-        Self { attempt, remote, allocated: false, port, client }
+        Self { attempt, remote, allocated: false, kept: false, port, client }
     }
 
     pub(super) fn local(&self) -> SocketAddr {
@@ -66,6 +68,14 @@ impl Relay {
             Port::Udp(port) => port.push(*remote, write),
             Port::Stream(port) => port.push(write),
         }
+    }
+
+    /// Serves on after a restart, if the server agrees.
+    pub(super) fn keep(&mut self, server: usize, now: Instant) {
+        self.kept = true;
+        self.attempt.server = server;
+        self.client.verify(now);
+        self.handle_timeout(now);
     }
 
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {

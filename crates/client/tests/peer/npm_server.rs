@@ -1,5 +1,5 @@
 //! The npm package `peer` 1.0.2, unmodified, where it is installed: by `bench/run.sh`, in `e2e/`, or
-//! where PEERWAY_PEERSERVER says.
+//! where `PEERWAY_PEERSERVER` says.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

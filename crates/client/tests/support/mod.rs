@@ -1,5 +1,6 @@
 //! A server and peers for tests.
 #![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::future::Future;
 use std::time::Duration;

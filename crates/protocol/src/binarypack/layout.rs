@@ -61,3 +61,19 @@ pub(crate) fn tagged<const N: usize>(out: &mut Vec<u8>, tag: u8, rest: [u8; N]) 
     out.push(tag);
     out.extend_from_slice(&rest);
 }
+
+/// Whole numbers below -2^31 that a double holds exactly. Every `PeerJS` reads them wrong as 64-bit
+/// integers, for it adds up the unsigned bits as a double, and right as doubles.
+const MISREAD: std::ops::Range<i64> = -(1 << 53)..-(1 << 31);
+
+/// The double to write in the place of such a number.
+#[expect(clippy::cast_precision_loss, reason = "they are exact up to 2^53")]
+pub(super) fn misread(number: i64) -> Option<f64> {
+    MISREAD.contains(&number).then_some(number as f64)
+}
+
+/// Reads such a double as the whole number it stands for.
+#[expect(clippy::cast_possible_truncation, reason = "the range and the fraction are checked")]
+pub(super) fn misread_back(number: f64) -> Option<i64> {
+    (number.fract() == 0.0 && MISREAD.contains(&(number as i64))).then_some(number as i64)
+}

@@ -51,7 +51,10 @@ impl Pack {
             Value::Null => tail.push(layout::NULL),
             Value::Bool(false) => tail.push(layout::FALSE),
             Value::Bool(true) => tail.push(layout::TRUE),
-            Value::Int(number) => layout::integer(tail, *number),
+            Value::Int(number) => match layout::misread(*number) {
+                Some(double) => float(tail, double),
+                None => layout::integer(tail, *number),
+            },
             Value::Float(number) => float(tail, *number),
             Value::Text(text) => self.text(text)?,
             Value::Bytes(bytes) => {

@@ -111,7 +111,7 @@ impl Unpack {
             layout::DOUBLE => match f64::from_be_bytes(self.input.array()?) {
                 // What JavaScript makes of NaN; zero is an integer there.
                 number if number.to_bits() == 0 => Value::Float(f64::NAN),
-                number => Value::Float(number),
+                number => layout::misread_back(number).map_or(Value::Float(number), Value::Int),
             },
             0xcc..=0xd3 => self.input.number(tag)?,
             0xd8 => {

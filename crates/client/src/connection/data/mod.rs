@@ -223,25 +223,24 @@ impl DataConnection {
         let id = format!("dc_{}", clock::random_word());
         let names = Names { id, peer, kind: payload::Kind::Data };
         let label = options.label.unwrap_or_else(|| names.id.clone());
+        // A byte stream cannot do without order; 1.5 sets the option too.
+        let reliable = options.reliable || options.serialization == Serialization::MsgPack;
         let offer = payload::Offer {
             metadata: options.metadata.clone(),
             label: Some(label.clone()),
-            reliable: Some(options.reliable),
+            reliable: Some(reliable),
             serialization: Some(options.serialization.as_str().to_owned()),
             ..task::offer(&names)
         };
-        let channel = ChannelOptions {
-            label: label.clone(),
-            ordered: options.reliable,
-            lifetime: options.lifetime,
-        };
+        let channel =
+            ChannelOptions { label: label.clone(), ordered: reliable, lifetime: options.lifetime };
         Self::start(
             context,
             names,
             label,
             options.metadata,
             options.serialization,
-            options.reliable,
+            reliable,
             channel,
             Beginning::Call(offer),
         )

@@ -258,6 +258,14 @@ impl TurnClient {
         self.requests.push(Request { purpose, id, bytes, schedule, nonces });
     }
 
+    /// Asks the server whether it still knows the allocation.
+    pub(super) fn verify(&mut self, now: Instant) {
+        let asks = |request: &Request| matches!(request.purpose, Purpose::Refresh(_));
+        if !self.requests.iter().any(asks) {
+            self.refresh = Some(now);
+        }
+    }
+
     /// The request that an answer belongs to.
     fn take(&mut self, answer: &Message<'_>) -> Option<Request> {
         let id = answer.transaction_id();
