@@ -36,7 +36,8 @@ fn track_of<T>(tracks: &[T], kind: TrackKind, of: impl Fn(&T) -> TrackKind) -> &
 }
 
 fn feed(tracks: &[LocalTrack]) {
-    for track in tracks.iter().cloned() {
+    for track in tracks {
+        let track = track.clone();
         tokio::spawn(async move { feed_test_source(&track, TestVideoSize::default()).await });
     }
 }
@@ -163,7 +164,7 @@ async fn hanging_up_is_noticed_at_once_on_either_side() {
         opened(&theirs).await;
         let (ends, notices) = if caller_hangs_up { (ours, theirs) } else { (theirs, ours) };
         ends.close();
-        let noticed = async {
+        let end = async {
             loop {
                 match notices.next_event().await {
                     Some(MediaEvent::Close) | None => break,
@@ -171,7 +172,7 @@ async fn hanging_up_is_noticed_at_once_on_either_side() {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(1), noticed).await.expect("within a second");
+        tokio::time::timeout(Duration::from_secs(1), end).await.expect("within a second");
     }
 }
 

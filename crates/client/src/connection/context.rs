@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use peerway_protocol::peerjs::payload;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::transport::NetworkOptions;
 
@@ -49,8 +49,11 @@ pub(crate) enum Outgoing {
 pub(crate) struct Context {
     /// Towards the signalling server. Bounded: a connection waits while the peer is not open.
     pub(crate) signals: mpsc::Sender<Outbound>,
-    /// The way to the network.
-    pub(crate) network: Arc<NetworkOptions>,
+    /// The way to the network. Its ICE servers change from time to time.
+    pub(crate) network: watch::Receiver<Arc<NetworkOptions>>,
+    /// Tells the peer that this machine has other addresses, so that it looks after its own
+    /// connection to the server.
+    pub(crate) moved: mpsc::Sender<()>,
     /// Tells the peer, by connection id, that a connection is over.
     pub(crate) closed: mpsc::UnboundedSender<String>,
 }

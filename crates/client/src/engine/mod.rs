@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::net::{Protocol, Receive};
-use str0m::{Candidate, IceConnectionState, Input, Rtc, RtcConfig, RtcError};
+use str0m::{Candidate, CandidateKind, IceConnectionState, Input, Rtc, RtcConfig, RtcError};
 
 pub(crate) use channel::{ChannelId, ChannelOptions};
 pub(crate) use media::{MediaOptions, TrackId};
@@ -21,7 +21,12 @@ pub(crate) use stats::Traffic;
 
 use crate::connection::IceState;
 use crate::media::{EncodedFrame, RtpPacket, TrackKind};
-use crate::transport::LocalCandidate;
+use crate::transport::{LocalCandidate, RelayProtocol};
+
+/// The STUN schedule of a check: 250 ms, 500 ms, 1 s, then every 1.5 s: a path is known to be lost after
+/// about 11 s without an answer, where the engine's own takes 21 s.
+const LONGEST_RTO: Duration = Duration::from_millis(1500);
+const RETRANSMITS: usize = 9;
 
 /// How an engine is made.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +93,8 @@ pub(crate) struct Engine {
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
     media: media::Tracks,
+    /// How many relayed candidates there have been.
+    relayed: u16,
     open_channels: Vec<str0m::channel::ChannelId>,
     high_water: usize,
     stats: stats::Collector,
@@ -98,7 +105,10 @@ impl Engine {
     pub(crate) fn new(now: Instant, options: &EngineOptions) -> Self {
         // `Channel::write` of a message that this buffer has no room for is refused. We keep the
         // queue short ourselves (`channel::high_water`); this only has to hold one big message.
-        let mut config = RtcConfig::new()
+        let mut config = RtcConfig::new();
+        config.set_max_stun_rto(LONGEST_RTO);
+        config.set_max_stun_retransmits(RETRANSMITS);
+        let mut config = config
             .set_sctp_max_buffered_amount(channel::LARGEST_MESSAGE + channel::HIGHEST_WATER)
             .set_stats_interval(Some(Duration::from_secs(1)))
             .clear_codecs();
@@ -109,6 +119,7 @@ impl Engine {
             rtc: config.build(now),
             pending: None,
             media: media::Tracks::new(options.media.clone()),
+            relayed: 0,
             open_channels: Vec::new(),
             high_water: channel::high_water(None),
             stats: stats::Collector::default(),
@@ -174,8 +185,9 @@ impl Engine {
             LocalCandidate::ServerReflexive { addr, base } => {
                 Candidate::server_reflexive(addr, base, Protocol::Udp)
             }
-            LocalCandidate::Relayed { addr, local, .. } => {
-                Candidate::relayed(addr, local, Protocol::Udp)
+            LocalCandidate::Relayed { addr, protocol, .. } => {
+                self.relayed += 1;
+                Ok(relayed(addr, protocol, self.relayed))
             }
         };
         let candidate = match built {
@@ -315,6 +327,34 @@ impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("alive", &self.is_alive()).finish_non_exhaustive()
     }
+}
+
+/// A relayed candidate. The engine would prefer whichever came first; a relay that is reached over UDP
+/// is better than one over TCP, and that better than one over TLS.
+fn relayed(address: SocketAddr, protocol: RelayProtocol, number: u16) -> Candidate {
+    let preference = match protocol {
+        RelayProtocol::Udp => 2,
+        RelayProtocol::Tcp => 1,
+        RelayProtocol::Tls => 0,
+    };
+    // RFC 8445, 5.1.2.1, with component 1; no two alike.
+    let local = u32::from(u16::MAX.saturating_sub(number));
+    let priority = (preference << 24) | (local << 8) | 255;
+    let related = match address {
+        SocketAddr::V4(_) => SocketAddr::from(([0, 0, 0, 0], 0)),
+        SocketAddr::V6(_) => SocketAddr::from(([0; 16], 0)),
+    };
+    Candidate::from_parts(
+        format!("relay{number}"),
+        1,
+        Protocol::Udp,
+        priority,
+        address,
+        CandidateKind::Relayed,
+        Some(related),
+        None,
+        None,
+    )
 }
 
 fn ice_state(state: IceConnectionState) -> IceState {

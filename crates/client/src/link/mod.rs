@@ -182,8 +182,10 @@ impl Link {
     }
 
     /// Offers an ICE restart; the candidates have to be added anew.
-    pub(crate) fn restart(&mut self) -> Option<String> {
-        self.engine.restart_offer()
+    pub(crate) fn restart(&mut self, now: Instant) -> Option<String> {
+        let offer = self.engine.restart_offer()?;
+        self.timers.restarted(now);
+        Some(offer)
     }
 
     fn described(&mut self, sdp: &str, remote: Generation) {

@@ -8,11 +8,15 @@ use crate::connection::{ConnectionError, ConnectionErrorKind, IceState};
 /// for data connections also how long the answer may take.
 const CONNECT: Duration = Duration::from_secs(30);
 
-/// How long a lost path may take to come back. Browsers give up after about 30 s without consent
-/// (RFC 7675); waiting longer would only help between two of ours.
-const LOST: Duration = Duration::from_secs(45);
+/// How long a path that is known to be lost may take to come back. It is known after about 11 s without
+/// an answer (`engine::ANSWER`). Browsers give up after about 30 s without consent (RFC 7675); waiting longer only helps
+/// between two of ours.
+const LOST: Duration = Duration::from_secs(34);
 
-/// When the caller first tries a restart of ICE on a lost path, and how often again.
+/// When the caller first offers a restart of ICE on a lost path.
+const FIRST_RESTART: Duration = Duration::from_secs(1);
+
+/// How often again.
 const RESTART: Duration = Duration::from_secs(5);
 
 /// How long what was sent may take to arrive when the connection is closed.
@@ -56,7 +60,10 @@ impl Timers {
 
     /// Both descriptions are known.
     pub(super) fn answered(&mut self, now: Instant) {
-        if !self.connected {
+        if self.connected {
+            // A restart is answered. If it helps, ICE will say so; if not, again.
+            self.restart_at = self.lost_by.map(|_| now + RESTART);
+        } else {
             self.connect_by = Some(now + CONNECT);
         }
     }
@@ -77,7 +84,7 @@ impl Timers {
         match state {
             IceState::Disconnected if self.connected => {
                 self.lost_by = Some(now + LOST);
-                self.restart_at = Some(now + RESTART);
+                self.restart_at = Some(now + FIRST_RESTART);
             }
             IceState::Connected | IceState::Completed => {
                 self.lost_by = None;
@@ -85,6 +92,11 @@ impl Timers {
             }
             _ => {}
         }
+    }
+
+    /// A restart is offered; the offer may be lost.
+    pub(super) fn restarted(&mut self, now: Instant) {
+        self.restart_at = Some(now + RESTART);
     }
 
     /// The connection closes as soon as what was sent has arrived.
@@ -143,7 +155,7 @@ impl Timers {
             self.lost_by = None;
             return Due::GiveUp(ConnectionError::new(
                 ConnectionErrorKind::ConnectionClosed,
-                "the other peer has not answered for 45 s",
+                "the other peer has not answered for about 45 s",
             ));
         }
         if reached(self.restart_at) {

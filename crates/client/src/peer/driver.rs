@@ -42,6 +42,8 @@ pub(super) struct Parts {
     pub(super) wishes: watch::Receiver<Wish>,
     pub(super) signals: mpsc::Receiver<Outbound>,
     pub(super) ended: mpsc::UnboundedReceiver<String>,
+    /// A connection has seen that this machine has got other addresses.
+    pub(super) moved: mpsc::Receiver<()>,
     pub(super) events: mpsc::Sender<PeerEvent>,
 }
 
@@ -114,6 +116,7 @@ impl Driver {
                     parts.session.say(frame);
                 }
             }
+            Some(()) = parts.moved.recv() => parts.session.handle_moved(clock::now()),
             Some(id) = parts.ended.recv() => parts.shared.registry().ended(&id, clock::now()),
             // Room for an event: the next turn of the loop uses it.
             () = room(&parts.events), if !reading => {}

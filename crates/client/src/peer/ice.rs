@@ -50,10 +50,8 @@ impl Renewal {
         // At half time, so that a connection that starts last has a credential for the other half.
         let half = servers.ttl.map(|ttl| Duration::from_secs(ttl.max(SHORTEST_TTL)) / 2);
         self.at = half.and_then(|half| now.checked_add(half));
-        let mut network = shared.network();
-        let fresh =
-            NetworkOptions { ice_servers: servers.ice_servers, ..NetworkOptions::clone(&network) };
-        *network = Arc::new(fresh);
+        let network = NetworkOptions::clone(&shared.network());
+        shared.set_network(NetworkOptions { ice_servers: servers.ice_servers, ..network });
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -110,7 +108,7 @@ mod tests {
     }
 
     fn urls(peer: &Peer) -> Vec<String> {
-        let network = peer.handle.shared.network().clone();
+        let network = peer.handle.shared.network();
         network.ice_servers.iter().flat_map(|server| server.urls.clone()).collect()
     }
 
@@ -119,7 +117,7 @@ mod tests {
         let peer = Peer::open(options(true).await).await.unwrap();
         let urls = urls(&peer);
         assert!(urls.iter().any(|url| url.starts_with("turn:127.0.0.1:")), "{urls:?}");
-        let network = peer.handle.shared.network().clone();
+        let network = peer.handle.shared.network();
         assert!(network.ice_servers.iter().any(|server| server.credential.is_some()));
     }
 

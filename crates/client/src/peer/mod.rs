@@ -24,7 +24,7 @@ pub use shared::PeerState;
 
 use self::driver::{Driver, Parts};
 use self::events::EventQueue;
-use self::shared::{Shared, Want, Wish, not_in};
+use self::shared::{Lent, Shared, Want, Wish, not_in};
 use crate::clock;
 use crate::connection::{
     CallOptions, ConnectOptions, Context, DataConnection, MediaConnection, Started,
@@ -102,10 +102,12 @@ impl Peer {
         let made = options.check()?;
         let (signals, outbound) = mpsc::channel(SIGNALS);
         let (ended, endings) = mpsc::unbounded_channel();
+        let (moved, relocations) = mpsc::channel(1);
         let (events, queue) = mpsc::channel(events::QUEUE);
         let (wishes, wanted) = watch::channel(Wish { want: Want::Connected, serial: 0 });
         let id = made.session.id.clone();
-        let shared = Arc::new(Shared::new(made.endpoint, made.network, id, signals, ended));
+        let shared =
+            Arc::new(Shared::new(made.endpoint, made.network, id, Lent { signals, ended, moved }));
         let driver = Driver::new(Parts {
             shared: shared.clone(),
             session: Session::new(made.session),
@@ -114,6 +116,7 @@ impl Peer {
             wishes: wanted,
             signals: outbound,
             ended: endings,
+            moved: relocations,
             events,
         });
         runtime.spawn(driver.run());

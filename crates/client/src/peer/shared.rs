@@ -75,9 +75,15 @@ pub(super) struct Shared {
     pub(super) status: watch::Sender<Status>,
     registry: Mutex<Registry>,
     /// Changes when the server tells new ICE servers.
-    network: Mutex<Arc<NetworkOptions>>,
-    signals: mpsc::Sender<Outbound>,
-    ended: mpsc::UnboundedSender<String>,
+    network: watch::Sender<Arc<NetworkOptions>>,
+    lent: Lent,
+}
+
+/// What connections say to the driver.
+pub(super) struct Lent {
+    pub(super) signals: mpsc::Sender<Outbound>,
+    pub(super) ended: mpsc::UnboundedSender<String>,
+    pub(super) moved: mpsc::Sender<()>,
 }
 
 impl Shared {
@@ -85,8 +91,7 @@ impl Shared {
         endpoint: Endpoint,
         network: NetworkOptions,
         id: Option<String>,
-        signals: mpsc::Sender<Outbound>,
-        ended: mpsc::UnboundedSender<String>,
+        lent: Lent,
     ) -> Self {
         let status =
             Status { state: PeerState::Connecting, serial: 0, id, error: None, finished: false };
@@ -95,9 +100,8 @@ impl Shared {
             tls: network.tls.clone(),
             status: watch::Sender::new(status),
             registry: Mutex::default(),
-            network: Mutex::new(Arc::new(network)),
-            signals,
-            ended,
+            network: watch::Sender::new(Arc::new(network)),
+            lent,
         }
     }
 
@@ -105,16 +109,22 @@ impl Shared {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn network(&self) -> MutexGuard<'_, Arc<NetworkOptions>> {
-        self.network.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn network(&self) -> Arc<NetworkOptions> {
+        Arc::clone(&self.network.borrow())
+    }
+
+    /// Connections that start or restart from now on use these.
+    pub(super) fn set_network(&self, network: NetworkOptions) {
+        self.network.send_replace(Arc::new(network));
     }
 
     /// What connections are lent.
     pub(super) fn context(&self) -> Context {
         Context {
-            signals: self.signals.clone(),
-            network: self.network().clone(),
-            closed: self.ended.clone(),
+            signals: self.lent.signals.clone(),
+            network: self.network.subscribe(),
+            closed: self.lent.ended.clone(),
+            moved: self.lent.moved.clone(),
         }
     }
 }

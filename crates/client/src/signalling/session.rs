@@ -28,7 +28,9 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 const PING_AFTER: Duration = Duration::from_secs(9);
 /// After so long a silence the socket is dead.
 const DEAD_AFTER: Duration = Duration::from_secs(20);
-/// How long the server may take to say OPEN.
+/// How long a socket may take to show that it has survived a change of addresses.
+const MOVED: Duration = Duration::from_secs(2);
+/// How long a server may take to say OPEN.
 const GREETING: Duration = Duration::from_secs(10);
 /// `PeerServer` takes a known id with the same token without a word. Longer than the two seconds in
 /// which a peerway server finds out whether the one who has the id is alive.
@@ -286,6 +288,24 @@ impl Session {
                 if now >= heard + PING_AFTER {
                     self.commands.push_back(Command::Ping);
                 }
+            }
+            _ => {}
+        }
+    }
+
+    /// This machine has got other addresses: the socket may be dead without knowing it. It has two
+    /// seconds to show that it is not; an attempt that waits is made at once.
+    pub(crate) fn handle_moved(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Open { heard, .. } => {
+                if let Some(then) = (now + MOVED).checked_sub(DEAD_AFTER) {
+                    *heard = then.min(*heard);
+                }
+                self.commands.push_back(Command::Ping);
+            }
+            State::Waiting { .. } => {
+                self.settings.backoff.reset();
+                self.attempt();
             }
             _ => {}
         }

@@ -170,8 +170,9 @@ impl Network {
     /// Gathers again after [`NetworkEvent::InterfacesChanged`], for an ICE restart: sockets whose
     /// address is still there stay, and all candidates are told again.
     #[expect(clippy::unused_async, reason = "it needs a runtime, and may wait one day")]
-    pub(crate) async fn restart(&mut self) -> Result<(), NetworkError> {
+    pub(crate) async fn restart(&mut self, options: &NetworkOptions) -> Result<(), NetworkError> {
         let now = clock::now();
+        self.options = options.clone();
         self.bind()?;
         let Self { relays, interfaces, .. } = self;
         relays.retain(|relay| {

@@ -48,7 +48,7 @@ pub struct Offer {
     pub reliable: Option<bool>,
     /// The wire name of the serialization; see [`crate::data::Serialization`].
     pub serialization: Option<String>,
-    /// The caller's browser, sent up to 1.4.7. We send none.
+    /// The caller's browser, sent up to 1.4.7.
     pub browser: Option<String>,
     /// The caller is one of our SDKs, which understand more than `PeerJS` (member `peerway`: 1).
     pub peerway: bool,
@@ -66,7 +66,7 @@ pub struct Answer {
     pub kind: Kind,
     /// The connection id of the offer.
     pub connection_id: String,
-    /// The callee's browser, sent up to 1.4.7. We send none.
+    /// The callee's browser, sent up to 1.4.7.
     pub browser: Option<String>,
     /// The callee is one of our SDKs (member `peerway`: 1).
     pub peerway: bool,
@@ -109,7 +109,8 @@ impl Offer {
 
     /// Which generation of clients the caller belongs to.
     pub fn generation(&self) -> Generation {
-        Generation::of(self.browser.as_deref())
+        // We say a browser for the sake of old readers.
+        if self.peerway { Generation::Modern } else { Generation::of(self.browser.as_deref()) }
     }
 }
 
@@ -128,7 +129,8 @@ impl Answer {
 
     /// Which generation of clients the callee belongs to.
     pub fn generation(&self) -> Generation {
-        Generation::of(self.browser.as_deref())
+        // We say a browser for the sake of old readers.
+        if self.peerway { Generation::Modern } else { Generation::of(self.browser.as_deref()) }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The task behind a connection: sockets and clock around a [`Link`].
 
+mod core;
 mod signals;
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::FutureExt;
@@ -13,10 +15,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Sleep, sleep_until};
 
 use super::context::{Context, Inbound, Outbound, Outgoing};
-use super::{ConnectionError, ConnectionErrorKind, IceState, description};
+use super::{ConnectionError, ConnectionErrorKind, description};
 use crate::clock;
-use crate::link::{Event, Link, Output, Purpose};
+use crate::link::{Event, Link, Purpose};
 use crate::transport::{LocalCandidate, Network, NetworkEvent};
+use core::Core;
 use signals::answer;
 pub(super) use signals::offer;
 
@@ -78,24 +81,16 @@ enum Turn<C> {
 }
 
 /// A running connection.
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
 pub(super) struct Task<F: Front> {
     names: Names,
     context: Context,
-    link: Link,
+    core: Core<F>,
     network: Network,
-    front: F,
     channels: Channels<F::Command>,
     signals: VecDeque<Outgoing>,
-    transmits: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     held: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
     held_bytes: usize,
     unresolved: Vec<(String, String)>,
-    caller: bool,
-    /// The other side is one of our SDKs, which can restart ICE.
-    remote_restarts: bool,
-    restart_wanted: bool,
-    open: bool,
 }
 
 /// How a connection begins.
@@ -118,7 +113,8 @@ impl<F: Front> Task<F> {
     ) {
         let id = names.id.clone();
         let closed = context.closed.clone();
-        let mut network = match Network::open(&context.network).await {
+        let options = Arc::clone(&context.network.borrow());
+        let mut network = match Network::open(&options).await {
             Ok(network) => network,
             Err(error) => {
                 front.handle_failure(ConnectionError::new(
@@ -157,19 +153,13 @@ impl<F: Front> Task<F> {
         let mut task = Self {
             names,
             context,
-            link,
+            core: Core::new(link, front, caller, remote_restarts),
             network,
-            front,
             channels,
             signals: VecDeque::from([signal]),
-            transmits: Vec::new(),
             held: VecDeque::new(),
             held_bytes: 0,
             unresolved: Vec::new(),
-            caller,
-            remote_restarts,
-            restart_wanted: false,
-            open: false,
         };
         for candidate in candidates {
             task.remote_candidate(candidate);
@@ -190,18 +180,18 @@ impl<F: Front> Task<F> {
         tokio::pin!(sleep);
         loop {
             let deadline = self.drain();
-            if !self.link.is_alive() {
+            if !self.core.link.is_alive() {
                 self.network.flush().now_or_never();
                 break;
             }
-            if std::mem::take(&mut self.restart_wanted) {
+            if std::mem::take(&mut self.core.restart_wanted) {
                 self.restart().await;
                 continue;
             }
             self.network.try_flush();
             set(sleep.as_mut(), deadline);
             let turn = {
-                let Self { channels, context, link, network, front, signals, held, .. } = self;
+                let Self { channels, context, core, network, signals, held, .. } = self;
                 tokio::select! {
                     biased;
                     inbound = channels.inbox.recv(), if inbox_open => Turn::Inbound(inbound),
@@ -217,12 +207,12 @@ impl<F: Front> Task<F> {
                         }
                         Turn::Nothing
                     }
-                    () = front.drained(), if !held.is_empty() => Turn::Drained,
+                    () = core.front.drained(), if !held.is_empty() => Turn::Drained,
                     // An error is the end of the last handle, which `commands` tells too.
                     Ok(_) = channels.hang_up.wait_for(|hang_up| *hang_up), if !closing => {
                         Turn::HangUp
                     }
-                    command = channels.commands.recv(), if commands_open && front.is_ready(link) => {
+                    command = channels.commands.recv(), if commands_open && core.front.is_ready(&core.link) => {
                         Turn::Command(command)
                     }
                     event = network.next() => Turn::Network(event),
@@ -236,18 +226,18 @@ impl<F: Front> Task<F> {
                 Turn::Drained => self.release(),
                 Turn::HangUp => {
                     closing = true;
-                    self.link.close(clock::now());
+                    self.core.link.close(clock::now());
                 }
                 Turn::Command(Some(command)) => {
-                    self.front.handle_command(clock::now(), &mut self.link, command);
+                    self.core.front.handle_command(clock::now(), &mut self.core.link, command);
                 }
                 // The last handle is gone.
                 Turn::Command(None) => {
                     commands_open = false;
-                    self.link.close(clock::now());
+                    self.core.link.close(clock::now());
                 }
                 Turn::Network(event) => self.handle_network(event),
-                Turn::Time => self.link.handle_timeout(clock::now()),
+                Turn::Time => self.core.link.handle_timeout(clock::now()),
             }
         }
     }
@@ -255,44 +245,18 @@ impl<F: Front> Task<F> {
     /// Drains the link: datagrams to the network, events to the application. Answers when to come
     /// back.
     fn drain(&mut self) -> Instant {
-        let deadline = self.poll();
+        let deadline = self.core.poll(clock::now());
         self.transmit();
         deadline
     }
 
-    fn poll(&mut self) -> Instant {
-        let now = clock::now();
-        loop {
-            match self.link.poll(now) {
-                Output::Transmit { source, destination, data } => {
-                    self.transmits.push((source, destination, data));
-                }
-                Output::Event(event) => self.handle_event(event),
-                Output::Timeout(at) => {
-                    self.front.handle_progress(&mut self.link);
-                    return at;
-                }
-            }
-        }
-    }
-
     fn transmit(&mut self) {
-        for (source, destination, data) in self.transmits.drain(..) {
+        for (source, destination, data) in self.core.transmits.drain(..) {
             self.network.send(source, destination, &data);
         }
-    }
-
-    fn handle_event(&mut self, event: Event) {
-        match &event {
-            Event::Open => self.open = true,
-            Event::Ice(IceState::Completed) => self.network.settled(),
-            Event::RestartWanted => {
-                self.restart_wanted = self.caller && self.remote_restarts;
-                return;
-            }
-            _ => {}
+        if std::mem::take(&mut self.core.settled) {
+            self.network.settled();
         }
-        self.front.handle_event(&mut self.link, event);
     }
 
     fn handle_network(&mut self, event: NetworkEvent) {
@@ -305,7 +269,10 @@ impl<F: Front> Task<F> {
             }
             NetworkEvent::Resolved { name, addrs } => self.resolved(&name, &addrs),
             NetworkEvent::InterfacesChanged => {
-                self.restart_wanted = self.caller && self.remote_restarts && self.open;
+                self.core.moved = true;
+                self.core.restart_wanted |= self.core.open && self.core.remote_restarts;
+                // One notice is enough.
+                let _ = self.context.moved.try_send(());
             }
         }
     }
@@ -314,28 +281,17 @@ impl<F: Front> Task<F> {
         let now = clock::now();
         for datagram in self.network.batch() {
             let (source, destination) = (datagram.source, datagram.destination);
-            if is_dtls(datagram.data) && (self.front.is_full() || !self.held.is_empty()) {
+            if is_dtls(datagram.data) && (self.core.front.is_full() || !self.held.is_empty()) {
                 if self.held_bytes + datagram.data.len() <= HELD {
                     self.held_bytes += datagram.data.len();
                     self.held.push_back((source, destination, datagram.data.to_vec()));
                 }
                 continue;
             }
-            self.link.handle_datagram(now, source, destination, datagram.data);
+            self.core.link.handle_datagram(now, source, destination, datagram.data);
             // The engine wants to be drained after each input; what it sends cannot leave yet,
             // for the batch is the network's.
-            loop {
-                match self.link.poll(now) {
-                    Output::Transmit { source, destination, data } => {
-                        self.transmits.push((source, destination, data));
-                    }
-                    Output::Event(event) => {
-                        self.open |= matches!(event, Event::Open);
-                        self.front.handle_event(&mut self.link, event);
-                    }
-                    Output::Timeout(_) => break,
-                }
-            }
+            self.core.poll(now);
         }
         self.transmit();
     }
@@ -343,13 +299,14 @@ impl<F: Front> Task<F> {
     /// The application reads again.
     fn release(&mut self) {
         let now = clock::now();
-        while !self.front.is_full()
+        while !self.core.front.is_full()
             && let Some((source, destination, data)) = self.held.pop_front()
         {
             self.held_bytes -= data.len();
-            self.link.handle_datagram(now, source, destination, &data);
-            self.drain();
+            self.core.link.handle_datagram(now, source, destination, &data);
+            self.core.poll(now);
         }
+        self.transmit();
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the two sides say to each other through the server: answers, candidates, restarts.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use peerway_protocol::peerjs::payload;
 
@@ -8,7 +9,11 @@ use super::{Front, Names, Task};
 use crate::clock;
 use crate::connection::context::{Inbound, Outgoing};
 use crate::connection::{ConnectionError, ConnectionErrorKind, description};
-use crate::transport::LocalCandidate;
+use crate::transport::{LocalCandidate, NetworkOptions};
+
+/// What 0.3 and 1.0 want to hear before they cut big values into pieces, without which Firefox cannot
+/// send them.
+const BROWSER: &str = "Chrome";
 
 /// `.local` names that are being looked up at a time; the network has 16 in flight.
 const NAMES: usize = 16;
@@ -19,15 +24,15 @@ impl<F: Front> Task<F> {
         match inbound {
             Inbound::Answer(answer) => {
                 let (sdp, candidates) = description::split(&answer.sdp);
-                self.remote_restarts = answer.peerway;
-                if let Err(error) = self.link.handle_answer(now, &sdp, answer.generation()) {
+                self.core.remote_restarts = answer.peerway;
+                if let Err(error) = self.core.link.handle_answer(now, &sdp, answer.generation()) {
                     // A second answer changes nothing that works.
-                    if self.open {
+                    if self.core.open {
                         tracing::debug!(%error, "an answer is left out");
                         return;
                     }
-                    self.front.handle_failure(error);
-                    self.link.close(now);
+                    self.core.front.handle_failure(error);
+                    self.core.link.close(now);
                     return;
                 }
                 for candidate in candidates {
@@ -37,10 +42,10 @@ impl<F: Front> Task<F> {
             Inbound::Candidate(candidate) => self.remote_candidate(candidate.candidate),
             Inbound::Restart(offer) => {
                 let (sdp, candidates) = description::split(&offer.sdp);
-                if let Err(error) = self.network.restart().await {
+                if let Err(error) = self.network.restart(&self.options()).await {
                     tracing::debug!(%error, "an ICE restart without new sockets");
                 }
-                match self.link.handle_restart(&sdp) {
+                match self.core.link.handle_restart(&sdp) {
                     Ok(sdp) => {
                         let answer = answer(&self.names, sdp);
                         self.signals.push_back(Outgoing::Answer(answer));
@@ -51,25 +56,30 @@ impl<F: Front> Task<F> {
                     Err(error) => tracing::debug!(%error, "an ICE restart is left out"),
                 }
             }
-            Inbound::Unreachable if !self.open => {
+            Inbound::Unreachable if !self.core.open => {
                 let error = ConnectionError::new(
                     ConnectionErrorKind::PeerUnavailable,
                     format!("could not connect to peer {}", self.names.peer),
                 );
-                self.front.handle_failure(error);
-                self.link.close(now);
+                self.core.front.handle_failure(error);
+                self.core.link.close(now);
             }
             Inbound::Unreachable => {}
             Inbound::Leave | Inbound::Destroyed => {
-                self.front.handle_end();
-                self.link.close(now);
+                self.core.front.handle_end();
+                self.core.link.close(now);
             }
         }
     }
 
+    /// What there is to gather with now.
+    fn options(&self) -> Arc<NetworkOptions> {
+        Arc::clone(&self.context.network.borrow())
+    }
+
     /// Offers other ways than the one that is lost.
     pub(super) async fn restart(&mut self) {
-        let Some(sdp) = self.link.restart() else { return };
+        let Some(sdp) = self.core.link.restart(clock::now()) else { return };
         tracing::debug!(connection = self.names.id, "ICE restart");
         // What an earlier attempt had to say is of no use any more.
         self.signals.clear();
@@ -78,13 +88,13 @@ impl<F: Front> Task<F> {
             restart: true,
             ..offer(&self.names)
         }));
-        if let Err(error) = self.network.restart().await {
+        if let Err(error) = self.network.restart(&self.options()).await {
             tracing::debug!(%error, "an ICE restart without new sockets");
         }
     }
 
     pub(super) fn local_candidate(&mut self, candidate: &LocalCandidate) {
-        let Some(attribute) = self.link.add_local(candidate) else { return };
+        let Some(attribute) = self.core.link.add_local(candidate) else { return };
         self.signals.push_back(Outgoing::Candidate(payload::Candidate {
             candidate: attribute,
             // Every section is bundled into the first, and 0.3 knows only the index.
@@ -102,7 +112,7 @@ impl<F: Front> Task<F> {
             if let Some(port) = description::port(&candidate) {
                 self.network.allow(SocketAddr::new(address, port));
             }
-            self.link.handle_candidate(candidate);
+            self.core.link.handle_candidate(candidate);
         } else if self.unresolved.len() < NAMES {
             let name = host.to_owned();
             self.network.resolve(&name);
@@ -133,7 +143,7 @@ pub(in crate::connection) fn offer(names: &Names) -> payload::Offer {
         label: None,
         reliable: None,
         serialization: None,
-        browser: None,
+        browser: Some(BROWSER.to_owned()),
         peerway: true,
         restart: false,
     }
@@ -144,7 +154,7 @@ pub(super) fn answer(names: &Names, sdp: String) -> payload::Answer {
         sdp,
         kind: names.kind,
         connection_id: names.id.clone(),
-        browser: None,
+        browser: Some(BROWSER.to_owned()),
         peerway: true,
     }
 }

@@ -47,7 +47,7 @@ fn a_restart_brings_a_lost_path_back() {
     world.down = false;
 
     // What the tasks do when signals flow again.
-    let offer = world.caller.link.restart().unwrap();
+    let offer = world.caller.link.restart(world.now).unwrap();
     let answer = world.callee.link.handle_restart(&offer).unwrap();
     let now = world.now;
     world.caller.link.handle_answer(now, &answer, Generation::Modern).unwrap();

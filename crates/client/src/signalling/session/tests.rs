@@ -296,6 +296,25 @@ fn a_dead_socket_is_noticed_and_replaced() {
 }
 
 #[test]
+fn a_socket_of_another_address_has_two_seconds_to_show_that_it_lives() {
+    for answers in [true, false] {
+        // Time before the start is needed to count back.
+        let mut bench = Bench::open();
+        bench.at(30.0).frame(LEAVE);
+        bench.commands();
+        let now = bench.start + Duration::from_secs(31);
+        bench.session.handle_moved(now);
+        assert_eq!(bench.commands(), [Command::Ping]);
+        if answers {
+            bench.session.handle_heard(now + Duration::from_secs(1));
+        }
+        bench.at(33.0).time();
+        let lives = bench.session.status() == Status::Open;
+        assert_eq!(lives, answers);
+    }
+}
+
+#[test]
 fn silence_means_nothing_while_nothing_is_read() {
     let mut bench = Bench::open();
     let now = bench.start;

@@ -99,7 +99,8 @@ async fn a_restart_keeps_the_sockets_that_are_still_good() {
     // As if an address had gone and another one come.
     let gone = ann.hosts.remove(0);
 
-    ann.restart().await.unwrap();
+    let options = ann.options.clone();
+    ann.restart(&options).await.unwrap();
     let after = Gathered::all(&mut ann).await;
 
     assert_eq!(before.candidates.len(), after.candidates.len());

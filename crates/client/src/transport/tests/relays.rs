@@ -178,12 +178,55 @@ async fn a_restart_keeps_the_allocation() {
     let server = TurnServer::start().await;
     let (mut ann, before) = opened(&relay_only(vec![server.ice(RelayProtocol::Udp, false)])).await;
 
-    ann.restart().await.unwrap();
+    let options = ann.options.clone();
+    ann.restart(&options).await.unwrap();
     let after = Gathered::all(&mut ann).await;
 
     assert_eq!(before.candidates, after.candidates);
     assert_eq!(after.failures, []);
     assert_relays(&mut ann, after.relayed()[0].0).await;
+}
+
+#[tokio::test]
+async fn a_restart_replaces_an_allocation_that_the_server_has_forgotten() {
+    for protocol in [RelayProtocol::Udp, RelayProtocol::Tcp] {
+        let first = TurnServer::start().await;
+        let (at, ice) = (first.at(protocol, false), first.ice(protocol, false));
+        let (mut ann, before) = opened(&relay_only(vec![ice])).await;
+        drop(first);
+        let freed = async {
+            while std::net::UdpSocket::bind(at).is_err() || std::net::TcpListener::bind(at).is_err()
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        within("end of the first server", freed).await;
+        let _second = TurnServer::with(|config| {
+            let listen = if protocol == RelayProtocol::Udp {
+                &mut config.turn.udp
+            } else {
+                &mut config.turn.tcp
+            };
+            *listen = vec![at.to_string().parse().unwrap()];
+        })
+        .await;
+
+        let options = ann.options.clone();
+        ann.restart(&options).await.unwrap();
+
+        let another = async {
+            loop {
+                if let NetworkEvent::Candidate(LocalCandidate::Relayed { addr, .. }) =
+                    ann.next().await
+                    && before.relayed()[0].0 != addr
+                {
+                    return addr;
+                }
+            }
+        };
+        let relayed = within("another allocation", another).await;
+        assert_relays(&mut ann, relayed).await;
+    }
 }
 
 #[tokio::test]

@@ -266,6 +266,21 @@ fn an_allocation_is_refreshed_a_minute_early_and_ends_when_that_fails() {
 }
 
 #[test]
+fn the_server_can_be_asked_whether_it_still_knows_an_allocation() {
+    let mut stage = Stage::allocated(false);
+    assert!(stage.sends_nothing());
+    stage.client.verify(stage.now);
+    let refresh = stage.sent();
+    assert!(is(&refresh, REFRESH));
+    stage.client.verify(stage.now);
+    assert!(stage.sends_nothing(), "one question is enough");
+
+    stage.refuse(&refresh, 437, |_| {});
+    let event = stage.client.poll_event();
+    assert!(matches!(event, Some(TurnEvent::Failed(Failure::Refused { code: 437, .. }))));
+}
+
+#[test]
 fn data_waits_for_no_permission_but_is_not_sent_without_one() {
     let mut stage = Stage::allocated(false);
     assert_eq!(stage.wrap(b"x"), None);
