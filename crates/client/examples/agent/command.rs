@@ -76,10 +76,10 @@ pub struct Open {
 impl Open {
     pub fn options(&self) -> Result<PeerOptions, peerway::PeerError> {
         let mut options = PeerOptions::at(&self.server)?.loopback(self.loopback);
-        options.id = self.id.clone();
-        options.token = self.token.clone();
-        options.ice_servers = self.ice_servers.clone();
-        options.ca_file = self.ca_file.clone();
+        options.id.clone_from(&self.id);
+        options.token.clone_from(&self.token);
+        options.ice_servers.clone_from(&self.ice_servers);
+        options.ca_file.clone_from(&self.ca_file);
         if let Some(key) = &self.key {
             options.key.clone_from(key);
         }

@@ -142,12 +142,12 @@ impl Call {
 async fn follow_data(index: usize, connection: DataConnection) {
     while let Some(event) = connection.next_event().await {
         match event {
-            DataEvent::Open => tell(index, "open", Json::Null),
-            DataEvent::Data(value) => tell(index, "data", values::describe(&value)),
-            DataEvent::IceStateChanged(state) => tell(index, "ice", json!(state.as_str())),
-            DataEvent::Error(error) => tell(index, "error", words(&error)),
-            DataEvent::Close => tell(index, "close", Json::Null),
-            other => tell(index, "other", json!(format!("{other:?}"))),
+            DataEvent::Open => tell(index, "open", &Json::Null),
+            DataEvent::Data(value) => tell(index, "data", &values::describe(&value)),
+            DataEvent::IceStateChanged(state) => tell(index, "ice", &json!(state.as_str())),
+            DataEvent::Error(error) => tell(index, "error", &words(&error)),
+            DataEvent::Close => tell(index, "close", &Json::Null),
+            other => tell(index, "other", &json!(format!("{other:?}"))),
         }
     }
 }
@@ -157,23 +157,23 @@ async fn follow_call(index: usize, call: Call) {
     while let Some(event) = call.connection.next_event().await {
         match event {
             MediaEvent::Open => {
-                tell(index, "open", Json::Null);
+                tell(index, "open", &Json::Null);
                 start(index, &call, std::mem::take(&mut sending), std::mem::take(&mut receiving));
             }
             MediaEvent::LocalTrack(track) => {
                 let codecs: Vec<_> = track.codecs().iter().map(|codec| name_of(*codec)).collect();
-                tell(index, "sends", json!({ "kind": track.kind().name(), "codecs": codecs }));
+                tell(index, "sends", &json!({ "kind": track.kind().name(), "codecs": codecs }));
                 sending.push(track);
             }
             MediaEvent::RemoteTrack(track) => {
-                tell(index, "receives", json!(track.kind().name()));
+                tell(index, "receives", &json!(track.kind().name()));
                 receiving.push(track);
             }
-            MediaEvent::WillCloseOnRemote => tell(index, "willCloseOnRemote", Json::Null),
-            MediaEvent::IceStateChanged(state) => tell(index, "ice", json!(state.as_str())),
-            MediaEvent::Error(error) => tell(index, "error", words(&error)),
-            MediaEvent::Close => tell(index, "close", Json::Null),
-            other => tell(index, "other", json!(format!("{other:?}"))),
+            MediaEvent::WillCloseOnRemote => tell(index, "willCloseOnRemote", &Json::Null),
+            MediaEvent::IceStateChanged(state) => tell(index, "ice", &json!(state.as_str())),
+            MediaEvent::Error(error) => tell(index, "error", &words(&error)),
+            MediaEvent::Close => tell(index, "close", &Json::Null),
+            other => tell(index, "other", &json!(format!("{other:?}"))),
         }
     }
 }
@@ -193,7 +193,7 @@ fn start(index: usize, call: &Call, sending: Vec<LocalTrack>, receiving: Vec<Rem
         for track in sending {
             tokio::spawn(async move {
                 if let Err(error) = feed_test_source(&track, TestVideoSize::default()).await {
-                    tell(index, "error", words(&error));
+                    tell(index, "error", &words(&error));
                 }
             });
         }
@@ -212,7 +212,7 @@ async fn receive(index: usize, track: RemoteTrack, echo: Option<LocalTrack>, rec
         }
         let Some(echo) = &echo else { continue };
         if let Err(error) = echo.send_frame(frame).await {
-            tell(index, "unsent", words(&error));
+            tell(index, "unsent", &words(&error));
         }
     }
 }
@@ -225,7 +225,7 @@ async fn pass_requests(local: LocalTrack, remote: RemoteTrack) {
     }
 }
 
-fn tell(link: usize, event: &str, detail: Json) {
+fn tell(link: usize, event: &str, detail: &Json) {
     say(&json!({ "event": event, "link": link, "detail": detail }));
 }
 

@@ -152,6 +152,11 @@ impl Engine {
         Some(offer.to_sdp_string())
     }
 
+    /// Whether an offer of ours waits for its answer.
+    pub(crate) fn is_offering(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// Takes the other side's offer and answers it.
     pub(crate) fn accept_offer(&mut self, sdp: &str) -> Result<String, EngineError> {
         let offer = SdpOffer::from_sdp_string(sdp)

@@ -188,6 +188,11 @@ impl Link {
         Some(offer)
     }
 
+    /// Whether a restart of ours is under way.
+    pub(crate) fn is_restarting(&self) -> bool {
+        self.timers.is_restarting() && self.engine.is_offering()
+    }
+
     fn described(&mut self, sdp: &str, remote: Generation) {
         self.described = true;
         self.remote = remote;

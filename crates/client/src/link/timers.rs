@@ -109,6 +109,11 @@ impl Timers {
         self.flush_by.get_or_insert(now + LINGER);
     }
 
+    /// Whether restarts of ICE are offered until one helps.
+    pub(super) fn is_restarting(&self) -> bool {
+        self.restart_at.is_some()
+    }
+
     pub(super) fn is_flushing(&self) -> bool {
         self.flush_by.is_some()
     }

@@ -302,13 +302,18 @@ impl Driver {
     async fn end_connections(&mut self) {
         let inboxes = self.parts.shared.registry().close();
         let farewell = async {
-            for inbox in inboxes {
+            for inbox in &inboxes {
                 // Those that are gone already do not matter.
                 let _ = inbox.send(Inbound::Destroyed).await;
             }
+            // They say goodbye to the other side: a program that ends with its peer would cut
+            // them short.
+            for inbox in &inboxes {
+                inbox.closed().await;
+            }
         };
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
-            tracing::debug!("a connection is too busy to hear that its peer is destroyed");
+            tracing::debug!("a connection is too busy to end with its peer");
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Core<F> {
     /// The path has just been chosen.
     pub(super) settled: bool,
     pub(super) open: bool,
-    caller: bool,
+    pub(super) caller: bool,
 }
 
 impl<F: Front> Core<F> {

@@ -40,6 +40,8 @@ impl<F: Front> Task<F> {
                 }
             }
             Inbound::Candidate(candidate) => self.remote_candidate(candidate.candidate),
+            // Both at the same time: the caller's counts, and the other side answers it.
+            Inbound::Restart(_) if self.core.caller && self.core.link.is_restarting() => {}
             Inbound::Restart(offer) => {
                 let (sdp, candidates) = description::split(&offer.sdp);
                 if let Err(error) = self.network.restart(&self.options()).await {
