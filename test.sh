@@ -21,6 +21,9 @@ main() {
   need cc build-essential
   need turnutils_uclient coturn
   need ffprobe ffmpeg
+  # The Rust tests talk to PeerServer, which comes from there too.
+  need npm npm
+  check "npm packages" npm ci --prefix e2e --ignore-scripts
   check "formatting" cargo fmt --all --check
   check "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
   rust_tests cargo test --workspace --locked --no-fail-fast
@@ -30,8 +33,8 @@ main() {
     need openssl openssl
     need certutil libnss3-tools
     need ip iproute2
+    need nft nftables
     check "release build" cargo build --release --locked
-    check "npm packages" npm ci --prefix e2e --ignore-scripts
     browser_tests npm test --prefix e2e
     [[ $mode == slow ]] && browser_tests npm run slow --prefix e2e
   fi

@@ -22,13 +22,14 @@ export class Agent {
   #log = [];
   #asked = 0;
   #replies = new Map();
-  #news = new EventTarget();
 
-  constructor(name, { url }) {
+  // On a host of network.mjs, or on this machine.
+  constructor(name, { url }, host) {
     this.name = name;
     this.server = url;
+    const [command, ...args] = [...(host?.entry ?? []), agentProgram()];
     const env = { RUST_LOG: 'peerway=debug', ...process.env, NO_COLOR: '1' };
-    this.#process = spawn(agentProgram(), { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#process = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     process.once('exit', () => this.#process.kill('SIGKILL'));
     this.#process.on('error', (error) => this.#end(error.message));
     this.#process.on('exit', (code, signal) => this.#end(`it ended (${code ?? signal})`));
@@ -101,7 +102,7 @@ export class Agent {
     while (!(await probe())) {
       assert.ok(!this.ended, `${this.name} waited for ${what}, and ${this.ended}`);
       assert.ok(!deadline.aborted, `${this.name} did not see ${what} within ${patience / 1000} s`);
-      await Promise.race([once(this.#news, 'news'), delay(100)]);
+      await delay(20);
     }
   }
 
@@ -127,7 +128,6 @@ export class Agent {
       if (line.event === 'data') link.received.push(line.detail);
       else link.events.push([line.event, line.detail]);
     }
-    this.#news.dispatchEvent(new Event('news'));
   }
 
   // Some may be told before the others.
@@ -141,7 +141,6 @@ export class Agent {
       reject(new Error(`${this.name} was to ${command}, and ${why}`));
     }
     this.#replies.clear();
-    this.#news.dispatchEvent(new Event('news'));
   }
 }
 
@@ -167,6 +166,13 @@ class AgentLink {
     const found = () => this.tab.links[this.index].events.find(([name]) => name === event);
     await this.tab.until(`"${event}" on connection ${this.index}`, found, patience);
     return found()[1];
+  }
+
+  // Waits until the other end seems gone: it said so, or nothing comes from it.
+  async seesNobody(patience) {
+    const { events } = this.tab.links[this.index];
+    const told = ([name, detail]) => name === 'close' || (name === 'ice' && detail === 'disconnected');
+    await this.tab.until(`the end of connection ${this.index}`, () => events.some(told), patience);
   }
 
   close() {

@@ -9,18 +9,25 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 export class Authority {
-  static async found() {
+  // What it signs is for this machine by name and by these addresses.
+  static async found(addresses = ['127.0.0.1']) {
     const authority = new Authority();
     authority.directory = await mkdtemp(`${tmpdir()}/peerway-e2e-`);
     process.once('exit', () => rmSync(authority.directory, { recursive: true, force: true }));
     await authority.#sign('authority', ['-addext', 'keyUsage=critical,keyCertSign']);
+    const names = ['DNS:localhost', ...addresses.map((address) => `IP:${address}`)];
     await authority.#sign('server', [
       ...['-CA', authority.#file('authority.pem'), '-CAkey', authority.#file('authority.key')],
       ...['-addext', 'basicConstraints=critical,CA:FALSE'],
-      ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+      ...['-addext', `subjectAltName=${names}`],
     ]);
     await Promise.all([authority.#enter(authority.nssOfHome), authority.#enter(authority.firefoxProfile)]);
     return authority;
+  }
+
+  // What has to be trusted.
+  get own() {
+    return this.#file('authority.pem');
   }
 
   // What a TLS server on this machine shows.

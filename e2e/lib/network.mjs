@@ -59,7 +59,8 @@ export async function whyNoNetwork() {
   }
 }
 
-class Host {
+// A computer of its own as far as networks go.
+export class Host {
   #porter;
   #answers = new Map();
   #asked = 0;
@@ -90,7 +91,7 @@ class Host {
 
   async sh(script) {
     const [command, ...args] = [...this.entry, 'sh', '-ec', script];
-    await run(command, args);
+    return run(command, args);
   }
 
   // A listener on this host, to be used here.

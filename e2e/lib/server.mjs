@@ -93,7 +93,9 @@ export class Server {
   async #untilHealthy() {
     const deadline = Date.now() + PATIENCE_MS;
     while (Date.now() < deadline && this.#process.exitCode === null && this.#process.pid) {
-      const answer = await fetch(`${this.url}${this.#program.health}`).catch(() => null);
+      // A door that shuts in the face of fetch can make it wait for ever.
+      const signal = AbortSignal.timeout(2000);
+      const answer = await fetch(`${this.url}${this.#program.health}`, { signal }).catch(() => null);
       if (answer?.ok) return;
       await delay(50);
     }

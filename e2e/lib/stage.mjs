@@ -35,9 +35,13 @@ export class Stage {
   }
 
   async raise() {
-    this.server = await Server.start();
+    this.server = await this.startServer();
     this.pages = await Pages.start();
     this.seats = [{ browser: await launch(this.browserName), host: '127.0.0.1' }];
+  }
+
+  startServer() {
+    return Server.start();
   }
 
   async strike() {
@@ -47,9 +51,9 @@ export class Stage {
 
   // A failed test tells what its tabs and the server said.
   test(name, options, body) {
-    test(name, { timeout: 60_000, ...options }, async () => {
+    test(name, { timeout: 60_000, ...options }, async (context) => {
       try {
-        await body();
+        await body(context);
       } catch (error) {
         throw new Error(`${error.message}\n${await this.#testimony()}`, { cause: error });
       } finally {
@@ -68,10 +72,16 @@ export class Stage {
     return tab;
   }
 
-  // A Rust peer that is open.
-  async agent(options = {}) {
+  // A Rust program that is no peer yet.
+  newAgent() {
     const agent = new Agent(`agent ${this.#tabs.length + 1}`, this.server);
     this.#tabs.push(agent);
+    return agent;
+  }
+
+  // A Rust program whose peer is open.
+  async agent(options = {}) {
+    const agent = this.newAgent();
     await agent.open(undefined, options);
     return agent;
   }

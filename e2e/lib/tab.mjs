@@ -100,12 +100,16 @@ export class Tab {
     return this.page.evaluate(body, ...values);
   }
 
-  async until(what, probe, ...values) {
-    const deadline = Date.now() + PATIENCE_MS;
+  until(what, probe, ...values) {
+    return this.within(PATIENCE_MS, what, probe, ...values);
+  }
+
+  async within(patience = PATIENCE_MS, what, probe, ...values) {
+    const deadline = Date.now() + patience;
     for (;;) {
       const found = await this.run(probe, ...values);
       if (found) return found;
-      assert.ok(Date.now() < deadline, `${this.name} did not see ${what} within ${PATIENCE_MS / 1000} s`);
+      assert.ok(Date.now() < deadline, `${this.name} did not see ${what} within ${patience / 1000} s`);
       await delay(50);
     }
   }
@@ -123,8 +127,9 @@ class Link {
     this.index = index;
   }
 
-  sees(event) {
-    return this.tab.until(
+  sees(event, patience) {
+    return this.tab.within(
+      patience,
       `"${event}" on connection ${this.index}`,
       (index, event) => e2e.links[index].events.some(([name]) => name === event),
       this.index,
@@ -132,15 +137,34 @@ class Link {
     );
   }
 
-  async close() {
-    await this.tab.run((index) => e2e.links[index].connection.close(), this.index);
+  // Waits until the other end seems gone: it said so, or nothing comes from it.
+  seesNobody() {
+    const told = ['close', 'ice disconnected', 'ice failed'];
+    return this.tab.until(
+      `the end of connection ${this.index}`,
+      (index, told) => e2e.links[index].events.some(([name]) => told.includes(name)),
+      this.index,
+      told,
+    );
+  }
+
+  async close(options) {
+    await this.tab.run((index, options) => e2e.links[index].connection.close(options), this.index, options);
   }
 
   id() {
     return this.tab.run((index) => e2e.idOf(e2e.links[index]), this.index);
   }
 
-  // Sends a sample of page/samples.js by its name and resolves to its description.
+  // What a data connection began with.
+  facts() {
+    return this.tab.run((index) => {
+      const { label, metadata, reliable, serialization, peer } = e2e.links[index].connection;
+      return { label, metadata, reliable, serialization, peer };
+    }, this.index);
+  }
+
+  // Sends a sample of page/samples.js by its name, or so many bytes of noise, and resolves to its description.
   async send(sample) {
     return this.tab.run((index, sample) => e2e.send(index, sample), this.index, sample);
   }
@@ -150,8 +174,9 @@ class Link {
   }
 
   // Waits for the nth value and resolves to its description.
-  async receives(nth) {
-    const [description] = await this.tab.until(
+  async receives(nth, patience) {
+    const [description] = await this.tab.within(
+      patience,
       `value ${nth} on connection ${this.index}`,
       (index, nth) => nth <= e2e.links[index].received.length && [e2e.links[index].received[nth - 1]],
       this.index,
@@ -183,6 +208,20 @@ class Link {
       `decoded frames on call ${this.index}`,
       async (index) => (await e2e.framesDecoded(index)) > 5,
       this.index,
+    );
+  }
+
+  // Waits until so many pictures have been decoded and shown and sound has come, and resolves to how far it is.
+  async showsCall(pictures = 10) {
+    await this.sees('stream');
+    return this.tab.until(
+      `${pictures} pictures and sound of call ${this.index}`,
+      async (index, pictures) => {
+        const now = await e2e.reception(index);
+        return Math.min(now.decoded, now.presented) >= pictures && now.audioPackets >= 10 && now;
+      },
+      this.index,
+      pictures,
     );
   }
 }

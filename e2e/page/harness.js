@@ -29,10 +29,11 @@ window.e2e = (() => {
       connection.on(name, () => link.events.push([name]));
     }
     connection.on('error', (error) => link.events.push(['error', String(error.type ?? error)]));
+    connection.on('iceStateChanged', (state) => link.events.push([`ice ${state}`]));
     connection.on('data', async (value) => link.received.push(await samples.describe(value)));
     connection.on('stream', (stream) => {
       link.events.push(['stream']);
-      show(stream);
+      link.video = show(stream);
     });
     return links.push(link) - 1;
   }
@@ -48,13 +49,52 @@ window.e2e = (() => {
 
   function show(stream) {
     const video = document.body.appendChild(document.createElement('video'));
-    Object.assign(video, { srcObject: stream, muted: true, autoplay: true });
+    Object.assign(video, { srcObject: stream, autoplay: true, presented: 0 });
+    const count = () => {
+      video.presented += 1;
+      video.requestVideoFrameCallback(count);
+    };
+    video.requestVideoFrameCallback(count);
+    return video;
   }
 
   async function framesDecoded(index) {
+    const { framesDecoded } = await inbound(index, 'video');
+    return framesDecoded ?? 0;
+  }
+
+  // What the statistics say of a track that comes in.
+  async function inbound(index, kind) {
     const report = await links[index].connection.peerConnection.getStats();
-    const video = [...report.values()].find((stats) => stats.type === 'inbound-rtp' && stats.kind === 'video');
-    return video?.framesDecoded ?? 0;
+    return [...report.values()].find((stats) => stats.type === 'inbound-rtp' && stats.kind === kind) ?? {};
+  }
+
+  // How far a call is to be seen and heard.
+  async function reception(index) {
+    const { video } = links[index];
+    const audio = await inbound(index, 'audio');
+    return {
+      decoded: await framesDecoded(index),
+      presented: video.presented,
+      size: [video.videoWidth, video.videoHeight],
+      number: frameNumber(video),
+      audioPackets: audio.packetsReceived ?? 0,
+      audioEnergy: audio.totalAudioEnergy ?? 0,
+    };
+  }
+
+  // The number of the test picture of Rust programs (crates/client/src/media/test_source), null where there is none.
+  function frameNumber(video) {
+    if (!video.videoWidth) return null;
+    const context = new OffscreenCanvas(128, 96).getContext('2d');
+    context.drawImage(video, 0, 0);
+    const pixels = context.getImageData(0, 0, 128, 96).data;
+    const white = (x, y) => pixels[((y * 16 + 8) * 128 + x * 16 + 8) * 4] > 127;
+    const row = (y) => [...Array(8).keys()].reduce((byte, x) => byte * 2 + white(x, y), 0);
+    const bytes = [1, 2, 3, 4].map(row);
+    const sum = bytes.reduce((sum, byte) => sum ^ byte, 0b01011010);
+    if (row(0) !== 0b10100101 || row(5) !== sum) return null;
+    return bytes.reduce((number, byte) => number * 256 + byte, 0);
   }
 
   // What the path in use leads from and to, null while there is none. Firefox has no stats of transports.
@@ -95,7 +135,7 @@ window.e2e = (() => {
     return [JSON.stringify(events), ...chapters].join('\n');
   }
 
-  const inspection = { framesDecoded, path, relayCandidates, detailsOf, idOf, story };
+  const inspection = { framesDecoded, reception, path, relayCandidates, detailsOf, idOf, story };
   const api = { events, links, start, connect, call, send, ...inspection };
   return api;
 })();

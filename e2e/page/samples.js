@@ -6,8 +6,8 @@ globalThis.samples = (() => {
   const values = {
     nested: { list: [1, [2, { three: 3 }]], yes: true, no: false, nothing: null, deep: { er: { still: 'here' } } },
     numbers: [0, 1, -1, 127, 128, -32, -33, 300, -300, 70000, -70000, 5e9, 1.5, -0.25],
-    'big integers': [2 ** 31, -(2 ** 31) - 1, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, 1 - 2 ** 53],
-    plain: [true, false, '', 'a', [], {}, 0.1],
+    'big integers': [2 ** 31, -(2 ** 31), 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, -(2 ** 31) - 1, 1 - 2 ** 53],
+    constants: [true, false, '', 'a', [], {}, 0.1],
     text: 'Grüße, 日本語, שלום',
     emoji: 'outside the BMP: 😀🎉',
     'long text': 'Grüße, 日本語. '.repeat(20_000),
@@ -20,8 +20,8 @@ globalThis.samples = (() => {
       bytes: Uint8Array.of(1, 2, 255),
       words: Uint16Array.of(1, 65535),
       floats: [Float32Array.of(0.5, -1), Float64Array.of(Math.PI)],
-      none: new Uint8Array(0),
     },
+    'no bytes': [new Uint8Array(0)],
     'part of a buffer': new Uint8Array(noise(1000)).subarray(10, 90),
     // PeerJS 1.5 packs by recursion: some thousand entries are too much for it.
     'long list': Array.from({ length: 1000 }, (_, index) => ({ index, name: `entry ${index}` })),

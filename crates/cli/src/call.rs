@@ -7,7 +7,9 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use peerway::media::{EncodedFrame, Recorded, Recorder, Recording, TestVideoSize, feed_test_source};
+use peerway::media::{
+    EncodedFrame, Recorded, Recorder, Recording, TestVideoSize, feed_test_source,
+};
 use peerway::{CallOptions, MediaConnection, MediaEvent, MediaSelection, Peer, RemoteTrack};
 use peerway_server::clock;
 use peerway_server::config::Millis;
@@ -31,7 +33,12 @@ pub(crate) struct CallArgs {
     #[arg(long)]
     test_source: bool,
     /// Size and pace of the test picture
-    #[arg(long, default_value = "640x360@30", value_name = "WIDTHxHEIGHT@FPS", requires = "test_source")]
+    #[arg(
+        long,
+        default_value = "640x360@30",
+        value_name = "WIDTHxHEIGHT@FPS",
+        requires = "test_source"
+    )]
     size: Size,
     /// Record what comes: a file .webm, .mkv, .ivf, .ogg or .opus
     #[arg(long, value_name = "FILE")]
@@ -95,7 +102,7 @@ async fn run_call(args: CallArgs) -> Result<Exit, Failure> {
         answered: None,
         why: None,
     };
-    let patience = args.peer.patience(Duration::from_secs(60));
+    let patience = args.peer.patience(Duration::from_mins(1));
     let ended = speaking.run(&peer, patience, args.duration, &mut interrupt).await;
     call.close();
     let told = speaking.end(ended).await;

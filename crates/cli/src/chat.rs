@@ -59,18 +59,15 @@ async fn run_chat(args: ChatArgs) -> Result<Exit, Failure> {
     };
     let (told, heard) = mpsc::channel(WAITING);
     let mut chat = Chat { console, told, guests: BTreeMap::new(), called: None, why: None };
-    match &args.with {
-        Some(target) => {
-            let options = ConnectOptions::new().serialization(args.serialization).reliable(true);
-            let connection = peer.connect(target.id(), options)?;
-            chat.called = Some(connection.id().to_owned());
-            let patience = args.peer.patience(Duration::from_secs(30));
-            chat.welcome(connection, Some(patience));
-        }
-        None => {
-            let id = peer.id().unwrap_or_default();
-            args.peer.announce(&args.public, &id, &chat.console);
-        }
+    if let Some(target) = &args.with {
+        let options = ConnectOptions::new().serialization(args.serialization).reliable(true);
+        let connection = peer.connect(target.id(), options)?;
+        chat.called = Some(connection.id().to_owned());
+        let patience = args.peer.patience(Duration::from_secs(30));
+        chat.welcome(connection, Some(patience));
+    } else {
+        let id = peer.id().unwrap_or_default();
+        args.peer.announce(&args.public, &id, &chat.console);
     }
     let ended = chat.run(&peer, heard, &mut interrupt).await;
     chat.farewell().await;
@@ -214,10 +211,10 @@ impl Chat {
         match value {
             Value::Text(text) if !text.is_empty() => {
                 for line in text.lines() {
-                    self.console.output(format!("{peer}: {}", printable(line, LINE)));
+                    Console::output(format!("{peer}: {}", printable(line, LINE)));
                 }
             }
-            other => self.console.output(format!("{peer}: {}", described(other, LINE))),
+            other => Console::output(format!("{peer}: {}", described(other, LINE))),
         }
     }
 

@@ -49,15 +49,12 @@ async fn run_send(args: SendArgs) -> Result<Exit, Failure> {
         peer = args.peer.open(args.to.as_ref()) => peer?,
         () = interrupt.wanted() => return Err(Failure::new(Exit::Interrupted, "stopped")),
     };
-    let (way, first) = match &args.to {
-        Some(target) => {
-            let patience = args.peer.patience(Duration::from_secs(30));
-            (Way::Call(target.id().to_owned()), Some(patience))
-        }
-        None => {
-            args.peer.announce(&args.public, &peer.id().unwrap_or_default(), &console);
-            (Way::Wait { from: None }, args.peer.patience_if_any())
-        }
+    let (way, first) = if let Some(target) = &args.to {
+        let patience = args.peer.patience(Duration::from_secs(30));
+        (Way::Call(target.id().to_owned()), Some(patience))
+    } else {
+        args.peer.announce(&args.public, &peer.id().unwrap_or_default(), &console);
+        (Way::Wait { from: None }, args.peer.patience_if_any())
     };
     let offer = Offer {
         transfer: format!("{:032x}", u128::from_be_bytes(clock::random())),

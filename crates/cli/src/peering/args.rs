@@ -118,13 +118,12 @@ impl PeerArgs {
             options = options.ice_transport_policy(IceTransportPolicy::Relay);
         }
         let patience = self.patience(Duration::from_secs(30));
-        match tokio::time::timeout(patience, Peer::open(options)).await {
-            Ok(opened) => Ok(opened?),
-            Err(_) => {
-                let message = format!("{server} did not answer within {patience:?}");
-                Err(Failure::new(Exit::Unreachable, message))
-            }
-        }
+        let opened = tokio::time::timeout(patience, Peer::open(options)).await;
+        let Ok(opened) = opened else {
+            let message = format!("{server} did not answer within {patience:?}");
+            return Err(Failure::new(Exit::Unreachable, message));
+        };
+        Ok(opened?)
     }
 
     /// Tells under which id we are found.
@@ -144,5 +143,7 @@ impl PeerArgs {
 
 fn is_loopback(host: &str) -> bool {
     let address: Option<std::net::IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    host == "localhost" || host.ends_with(".localhost") || address.is_some_and(|it| it.is_loopback())
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.is_some_and(|it| it.is_loopback())
 }

@@ -21,7 +21,9 @@ pub(crate) struct Console {
 enum Form {
     Text,
     /// To stdout, or to stderr where stdout carries a file.
-    Json { on_stderr: bool },
+    Json {
+        on_stderr: bool,
+    },
 }
 
 impl Console {
@@ -51,9 +53,10 @@ impl Console {
         }
         let line = Json::Object(object);
         // Who closed the pipe does not want to know.
-        let _ = match on_stderr {
-            true => writeln!(std::io::stderr(), "{line}"),
-            false => writeln!(std::io::stdout(), "{line}"),
+        let _ = if on_stderr {
+            writeln!(std::io::stderr(), "{line}")
+        } else {
+            writeln!(std::io::stdout(), "{line}")
         };
     }
 
@@ -66,8 +69,17 @@ impl Console {
         }
     }
 
+    /// Asks people; the answer follows on the same line.
+    pub(crate) fn ask(&self, question: &str) {
+        if self.form == Form::Text {
+            let mut errors = std::io::stderr();
+            let _ = write!(errors, "{question} ");
+            let _ = errors.flush();
+        }
+    }
+
     /// What a command is for, on stdout.
-    pub(crate) fn output(&self, line: impl AsRef<str>) {
+    pub(crate) fn output(line: impl AsRef<str>) {
         let _ = writeln!(std::io::stdout(), "{}", line.as_ref());
     }
 

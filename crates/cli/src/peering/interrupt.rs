@@ -39,7 +39,7 @@ impl Interrupt {
     /// Waits for it. Cancel-safe, and ready ever after.
     pub(crate) async fn wanted(&mut self) {
         if self.0.wait_for(|wanted| *wanted).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

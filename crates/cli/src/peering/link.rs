@@ -129,7 +129,7 @@ mod tests {
         let id = |text: &str| text.parse::<Target>().map(|target| target.id().to_owned());
         assert_eq!(id("ann"), Ok("ann".to_owned()));
         assert_eq!(id("http://localhost:9000/#ann"), Ok("ann".to_owned()));
-        for wrong in ["", "http://a/", "http://a/#", "ftp://a/#ann", "a/b"] {
+        for wrong in ["", "http://a/", "http://a/#", "ftp://a/#ann"] {
             assert!(id(wrong).is_err(), "{wrong}");
         }
     }

@@ -41,7 +41,7 @@ impl Consent {
         // What was typed before was no answer to this.
         while lines.try_recv().is_ok() {}
         self.question = Question::Open;
-        console.line("Take it? [y/N]");
+        console.ask("Take it? [y/N]");
     }
 
     /// The answer; pending while there is no question. Cancel-safe.

@@ -1,5 +1,6 @@
 //! The way to the other side of a transfer: one data connection after the other, called or waited for.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use peerway::{
@@ -7,18 +8,29 @@ use peerway::{
     PeerErrorKind, PeerEvent, Serialization, Value,
 };
 use peerway_server::clock;
+use tokio::sync::Semaphore;
 
 use super::line::{Line, turn_away};
 use super::reason::{Reason, Refusal};
 use crate::peering::{Exit, Failure};
 
+/// Connections at a time that are told why they are not taken.
+const CROWD: usize = 32;
+/// Nobody waits longer, and clocks can count so far.
+const LONGEST: Duration = Duration::from_hours(24 * 7);
 /// Between two attempts to call.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// One attempt to call may take so long: the server keeps an offer for an absent peer for 5 s.
 const ATTEMPT: Duration = Duration::from_secs(15);
-/// Who is silent for so long while another one knocks is taken for gone.
-const SILENCE: Duration = Duration::from_secs(3);
+/// Who shows no sign of life for so long while another one knocks is taken for gone: ICE asks and
+/// answers every three seconds.
+const SILENCE: Duration = Duration::from_secs(5);
+/// Without any sign of life for so long, while something is on its way, the other side is called
+/// again: one that was killed and started anew answers long before the path counts as lost.
+const STILLNESS: Duration = Duration::from_secs(8);
+/// Between two looks for such signs.
+const LOOK: Duration = Duration::from_secs(1);
 /// Who knocks waits so long for the present one to end.
 const HOLD: Duration = Duration::from_secs(10);
 
@@ -56,16 +68,22 @@ pub(crate) struct Contact {
     /// When to give up; none while there is a connection, or no hurry.
     deadline: Option<Instant>,
     state: State,
+    pulse: Pulse,
     /// Somebody who came while another one was here.
     knocking: Option<(DataConnection, Instant)>,
-    /// Since when nothing came.
-    silent_since: Instant,
-    /// Something should come.
-    expecting: bool,
+    /// Those who are told why not.
+    courtesy: Arc<Semaphore>,
     told_absent: bool,
     pause: Duration,
     /// Why the last attempt failed.
     why: String,
+}
+
+/// Whether anything comes from the other side, if only confirmations of what we send.
+struct Pulse {
+    received: u64,
+    since: Instant,
+    look: Instant,
 }
 
 enum State {
@@ -97,12 +115,12 @@ impl Contact {
         Self {
             peer,
             way,
-            patience,
-            deadline: first.map(|first| now + first),
+            patience: patience.min(LONGEST),
+            deadline: first.map(|first| now + first.min(LONGEST)),
             state,
+            pulse: Pulse { received: 0, since: now, look: now },
             knocking: None,
-            silent_since: now,
-            expecting: false,
+            courtesy: Arc::new(Semaphore::new(CROWD)),
             told_absent: false,
             pause: PAUSE,
             why: String::new(),
@@ -115,14 +133,6 @@ impl Contact {
             State::Open(line) => Some(line),
             _ => None,
         }
-    }
-
-    /// Whether the other side should be saying something.
-    pub(crate) fn expect(&mut self, expecting: bool) {
-        if expecting && !self.expecting {
-            self.silent_since = clock::now();
-        }
-        self.expecting = expecting;
     }
 
     /// The next one may take its time.
@@ -142,7 +152,7 @@ impl Contact {
     /// Ends everything.
     pub(crate) async fn leave(mut self) {
         if let Some((connection, _)) = self.knocking.take() {
-            turn_away(connection, busy());
+            self.turn_away(connection, busy());
         }
         self.hang_up().await;
         self.peer.destroy();
@@ -189,30 +199,48 @@ impl Contact {
             State::Pause(until) | State::Opening(_, until) => Some(*until),
             State::Idle | State::Open(_) => None,
         };
-        let knocking = self.knocking.as_ref().map(|(_, since)| {
-            let held = *since + HOLD;
-            if self.expecting { held.min(self.silent_since + SILENCE) } else { held }
-        });
-        [own, self.deadline, knocking].into_iter().flatten().min()
+        let knocking = self.knocking.as_ref().map(|(_, since)| *since + HOLD);
+        let look = matches!(self.state, State::Open(_)).then_some(self.pulse.look);
+        [own, self.deadline, knocking, look].into_iter().flatten().min()
+    }
+
+    /// Whether the other side shows no sign of life, and that matters.
+    fn is_gone(&mut self, now: Instant) -> bool {
+        let State::Open(line) = &self.state else { return false };
+        if now < self.pulse.look {
+            return false;
+        }
+        self.pulse.look = now + LOOK;
+        let connection = line.connection();
+        let received = connection.stats().bytes_received;
+        if received != self.pulse.received {
+            self.pulse.received = received;
+            self.pulse.since = now;
+        }
+        let silence = now.duration_since(self.pulse.since);
+        match self.way {
+            Way::Call(_) => connection.buffered() > 0 && silence >= STILLNESS,
+            Way::Wait { .. } => self.knocking.is_some() && silence >= SILENCE,
+        }
     }
 
     fn handle_time(&mut self) -> Result<Option<ContactEvent>, Failure> {
         let now = clock::now();
-        if let Some((_, since)) = &self.knocking {
-            let since = *since;
-            if self.expecting && self.silent_since + SILENCE <= now {
-                return Ok(Some(self.lose()));
-            }
-            if since + HOLD <= now
-                && let Some((connection, _)) = self.knocking.take()
-            {
-                turn_away(connection, busy());
-            }
+        if self.is_gone(now) {
+            return Ok(Some(self.lose()));
+        }
+        let waited = |(_, since): &mut (DataConnection, Instant)| *since + HOLD <= now;
+        if let Some((connection, _)) = self.knocking.take_if(waited) {
+            self.turn_away(connection, busy());
         }
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.deadline = None;
             self.state = State::Idle;
-            return Ok(Some(ContactEvent::GaveUp(std::mem::take(&mut self.why))));
+            let mut why = std::mem::take(&mut self.why);
+            if why.is_empty() {
+                why = self.silence();
+            }
+            return Ok(Some(ContactEvent::GaveUp(why)));
         }
         match &self.state {
             State::Pause(until) if *until <= now => self.call(now)?,
@@ -243,10 +271,7 @@ impl Contact {
     fn handle_data(&mut self, event: Option<DataEvent>) -> Option<ContactEvent> {
         match event {
             Some(DataEvent::Open) => self.handle_open(),
-            Some(DataEvent::Data(value)) => {
-                self.silent_since = clock::now();
-                Some(ContactEvent::Value(value))
-            }
+            Some(DataEvent::Data(value)) => Some(ContactEvent::Value(value)),
             Some(DataEvent::Error(error)) => {
                 self.why = reason(&error);
                 None
@@ -269,7 +294,8 @@ impl Contact {
                 let peer = connection.peer().to_owned();
                 self.state = State::Open(Line::new(connection));
                 self.deadline = None;
-                self.silent_since = clock::now();
+                let now = clock::now();
+                self.pulse = Pulse { received: 0, since: now, look: now };
                 self.pause = PAUSE;
                 Some(ContactEvent::Open { peer })
             }
@@ -284,8 +310,7 @@ impl Contact {
     fn lose(&mut self) -> ContactEvent {
         let now = clock::now();
         self.deadline = Some(now + self.patience);
-        self.why = "the connection was lost".to_owned();
-        self.expecting = false;
+        self.why = String::from("the connection was lost");
         self.state = match self.way {
             Way::Call(_) => State::Pause(now + self.pause),
             Way::Wait { .. } => State::Idle,
@@ -296,15 +321,29 @@ impl Contact {
 
     fn handle_failed_attempt(&mut self, why: String) -> Option<ContactEvent> {
         self.state = State::Idle;
-        let Way::Call(to) = &self.way else {
+        if let Way::Wait { .. } = self.way {
             self.welcome();
             return None;
-        };
+        }
         self.state = State::Pause(clock::now() + self.pause);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        self.why = if why.is_empty() { format!("{to} did not answer") } else { why };
+        self.why = if why.is_empty() { self.silence() } else { why };
         let absent = !std::mem::replace(&mut self.told_absent, true);
         absent.then(|| ContactEvent::Absent(self.why.clone()))
+    }
+
+    /// Says why not; to a crowd, nothing.
+    fn turn_away(&self, connection: DataConnection, refusal: Refusal) {
+        if let Ok(place) = self.courtesy.clone().try_acquire_owned() {
+            turn_away(connection, refusal, place);
+        }
+    }
+
+    fn silence(&self) -> String {
+        match &self.way {
+            Way::Call(to) => format!("{to} did not answer"),
+            Way::Wait { .. } => "nobody came".to_owned(),
+        }
     }
 
     /// Who knocks may come in.
@@ -340,16 +379,16 @@ impl Contact {
 
     fn handle_visitor(&mut self, connection: DataConnection) -> Option<ContactEvent> {
         let Way::Wait { from } = &self.way else {
-            turn_away(connection, Refusal::new(Reason::Declined, "nobody is expected here"));
+            self.turn_away(connection, Refusal::new(Reason::Declined, "nobody is expected here"));
             return None;
         };
         if from.as_ref().is_some_and(|from| from != connection.peer()) {
-            turn_away(connection, Refusal::new(Reason::Declined, "somebody else is expected"));
+            self.turn_away(connection, Refusal::new(Reason::Declined, "somebody else is expected"));
             return None;
         }
         if !carries_bytes(connection.serialization()) {
             let text = "files need the serialization 'binary'";
-            turn_away(connection, Refusal::protocol(text));
+            self.turn_away(connection, Refusal::protocol(text));
             return None;
         }
         if let State::Open(line) = &self.state
@@ -360,7 +399,7 @@ impl Contact {
             return Some(self.lose());
         }
         if self.knocking.is_some() {
-            turn_away(connection, busy());
+            self.turn_away(connection, busy());
             return None;
         }
         self.knocking = Some((connection, clock::now()));

@@ -167,13 +167,25 @@ fn a_full_disk_ends_the_transfer_for_both() {
     world.disk.room = Some(700);
     world.run();
     let refusal = Refusal::new(Reason::DiskFull, "the disk is full");
-    let ended = (
-        Some(sender::Ending::Theirs(refusal.clone())),
-        Some(receiver::Ending::Ours(refusal)),
-    );
+    let ended =
+        (Some(sender::Ending::Theirs(refusal.clone())), Some(receiver::Ending::Ours(refusal)));
     assert_eq!(world.ended(), ended);
     assert_eq!(world.disk.whole["a"], world.files[0].1);
     assert_eq!(world.disk.part("b").len(), 200, "it is kept for another time");
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_does_not_stop_the_others() {
+    let mut receiver = wanting(&[100, 100]);
+    let chunk = Message::Chunk { index: 0, offset: 0, data: Bytes::from(vec![0; 50]) };
+    receiver.handle_message(chunk.clone());
+    receiver.handle_failed(0, Refusal::new(Reason::Permission, "forbidden"));
+    // The write that was ordered before that was known, and what was on its way.
+    receiver.handle_failed(0, Refusal::new(Reason::Io, "the file is not open"));
+    receiver.handle_message(chunk);
+    receiver.handle_message(Message::End { index: 0, size: None, sha256: None });
+    assert!(!receiver.is_over());
+    assert_eq!(receiver.outcomes().flatten().count(), 1);
 }
 
 #[test]
@@ -182,7 +194,8 @@ fn what_arrives_damaged_is_refused() {
     world.damage = true;
     world.run();
     let settled = world.sender.outcomes().next().flatten();
-    let corrupt = matches!(settled, Some(sender::Settled::Refused(it)) if it.reason == Reason::Corrupt);
+    let corrupt =
+        matches!(settled, Some(sender::Settled::Refused(it)) if it.reason == Reason::Corrupt);
     assert!(corrupt, "{settled:?}");
     assert!(world.disk.whole.is_empty());
 }

@@ -30,7 +30,11 @@ pub(crate) struct Display {
 
 /// What became of a file, for the user.
 pub(crate) enum Outcome<'a> {
-    Done { sha256: Option<Sha256>, verified: bool, kept: bool },
+    Done {
+        sha256: Option<Sha256>,
+        verified: bool,
+        kept: bool,
+    },
     /// Ours or the other side's; the word for programs.
     Failed(&'static str, &'a Refusal),
 }
@@ -114,12 +118,8 @@ impl Display {
         let (rate, whole) = (rate as u64, seconds.round() as u64);
         let rest = if done == files { String::new() } else { format!(" of {}", count(files)) };
         let what = if rest.is_empty() { count(done) } else { done.to_string() };
-        let line = format!(
-            "{verb} {what}{rest}, {} in {} ({}/s)",
-            size(moved),
-            time(whole),
-            size(rate)
-        );
+        let line =
+            format!("{verb} {what}{rest}, {} in {} ({}/s)", size(moved), time(whole), size(rate));
         self.console.tell("end", members, line);
     }
 }
@@ -154,12 +154,8 @@ mod tests {
 
     #[test]
     fn an_offer_is_summed_up_in_a_line() {
-        let entry = |name: &str, size| Entry {
-            name: name.to_owned(),
-            size,
-            modified: None,
-            folder: false,
-        };
+        let entry =
+            |name: &str, size| Entry { name: name.to_owned(), size, modified: None, folder: false };
         let offer = |entries| Offer { transfer: String::new(), resume: false, entries };
         let one = offer(vec![entry("a\u{1b}", Some(1500))]);
         assert_eq!(summary(&one), "1 file, 1.5 kB: a\u{fffd}");

@@ -7,8 +7,6 @@ use peerway::Value;
 use peerway_protocol::value::Bytes;
 use peerway_server::clock;
 use serde_json::json;
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::MissedTickBehavior;
 
 use super::consent::Consent;
@@ -21,8 +19,13 @@ use super::progress::size;
 use super::reason::{Reason, Refusal};
 use super::receiver::{Command, Ending, Planned, Receiver, Settled};
 use super::store::Store;
-use super::{OUTBOX, TICK, WINDOW, ended_by};
+use super::{OUTBOX, TICK, WINDOW, ended_by, room};
 use crate::peering::{Console, Exit, Failure, Interrupt, Worker, printable};
+
+/// Bytes that wait to be written.
+const MOST_WAITING: usize = 32 << 20;
+/// Whatever they weigh.
+const MOST_JOBS: usize = 4096;
 
 /// How to receive.
 pub(crate) struct Reception {
@@ -45,6 +48,15 @@ enum Job {
     Suspend(Index),
 }
 
+impl Job {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Write(_, data) => data.len(),
+            _ => 0,
+        }
+    }
+}
+
 enum Answer {
     Planned(Index, Planned),
     Written(Index, u64),
@@ -64,7 +76,6 @@ pub(crate) async fn receive(
     let mut interrupted = false;
     loop {
         hall.obey();
-        contact.expect(hall.present.as_ref().is_some_and(|it| it.receiver.is_accepted()));
         if let Some((receiving, ending)) = hall.take_ended() {
             contact.hang_up().await;
             return receiving.end(ending).await;
@@ -78,20 +89,20 @@ pub(crate) async fn receive(
             }
             continue;
         };
-        // Who has not written what came, or not said what there is to say, does not listen.
-        let listens = receiving.jobs.is_empty() && receiving.outbox.len() < OUTBOX;
+        let listens = receiving.has_room();
         let (has_job, has_word) = (!receiving.jobs.is_empty(), !receiving.outbox.is_empty());
-        let messages = contact.line().map(|line| line.messages().clone());
-        let jobs = receiving.worker.jobs().clone();
+        // Owned by futures that end before anybody waits for the line or the thread to end.
+        let line_room = room(contact.line().and_then(|line| line.messages()));
+        let job_room = room(Some(receiving.worker.jobs().clone()));
         tokio::select! {
-            permit = jobs.reserve(), if has_job => {
-                if let (Ok(permit), Some(job)) = (permit, receiving.jobs.pop_front()) {
-                    permit.send(job);
+            permit = job_room, if has_job => {
+                if let (Some(permit), Some(job)) = (permit, receiving.next_job()) {
+                    drop(permit.send(job));
                 }
             }
-            permit = room(messages.as_ref()), if has_word => {
+            permit = line_room, if has_word => {
                 match (permit, receiving.outbox.pop_front()) {
-                    (Some(permit), Some(message)) => permit.send(message),
+                    (Some(permit), Some(message)) => drop(permit.send(message)),
                     // The connection is gone, and its end on its way to us.
                     _ => receiving.outbox.clear(),
                 }
@@ -177,13 +188,11 @@ impl Hall<'_> {
             Err(error) => return self.protest(Refusal::protocol(error.to_string()), contact).await,
         };
         let Message::Offer(offer) = &message else {
-            return match &mut self.present {
-                Some(receiving) => receiving.receiver.handle_message(message),
-                None => {
-                    let text = format!("a transfer begins with 'offer', not '{}'", message.kind());
-                    self.protest(Refusal::protocol(text), contact).await;
-                }
-            };
+            if let Some(receiving) = &mut self.present {
+                return receiving.receiver.handle_message(message);
+            }
+            let text = format!("a transfer begins with 'offer', not '{}'", message.kind());
+            return self.protest(Refusal::protocol(text), contact).await;
         };
         let fresh = match &self.present {
             Some(receiving) => receiving.receiver.is_lost() && !receiving.receiver.continues(offer),
@@ -211,17 +220,11 @@ impl Hall<'_> {
         }
         if let Some(line) = contact.line() {
             // Nothing else was said on this line: there is room.
-            let _ = line.messages().try_send(Message::Cancel(refusal));
+            if let Some(messages) = line.messages() {
+                let _ = messages.try_send(Message::Cancel(refusal));
+            }
         }
         contact.hang_up().await;
-    }
-}
-
-/// Room on the line for one message; none without a line.
-async fn room(messages: Option<&mpsc::Sender<Message>>) -> Option<mpsc::Permit<'_, Message>> {
-    match messages {
-        Some(messages) => messages.reserve().await.ok(),
-        None => std::future::pending().await,
     }
 }
 
@@ -232,8 +235,11 @@ struct Receiving {
     worker: Worker<Job, Answer>,
     /// What the thread has no room for yet.
     jobs: VecDeque<Job>,
+    /// Bytes of them.
+    weight: usize,
     outbox: VecDeque<Message>,
     display: Display,
+    accepted: bool,
     ending: Option<Ending>,
 }
 
@@ -244,15 +250,17 @@ impl Receiving {
             receiver: Receiver::new(WINDOW),
             worker: writer((reception.store)()),
             jobs: VecDeque::new(),
+            weight: 0,
             outbox: VecDeque::new(),
             display: Display::new(reception.console.clone(), clock::now()),
+            accepted: false,
             ending: None,
         }
     }
 
     /// Does what the receiver wants, while there is room.
     fn obey(&mut self, reception: &mut Reception) {
-        while self.jobs.is_empty() && (self.outbox.len() < OUTBOX || self.receiver.is_over()) {
+        while self.has_room() || self.receiver.is_over() {
             let Some(command) = self.receiver.next_command() else { break };
             let job = match command {
                 Command::Tell(message) => {
@@ -277,12 +285,22 @@ impl Receiving {
                 Command::Commit { index, sha256 } => Job::Commit(index, sha256),
                 Command::Suspend { index } => Job::Suspend(index),
             };
-            if let Err(TrySendError::Full(job) | TrySendError::Closed(job)) =
-                self.worker.jobs().try_send(job)
-            {
-                self.jobs.push_back(job);
-            }
+            self.weight += job.weight();
+            self.jobs.push_back(job);
         }
+    }
+
+    /// Who has much to write, or to say, does not listen. A sender that keeps to the window never
+    /// gets so far: a disk that stands still for a while must not look like the end of us.
+    fn has_room(&self) -> bool {
+        self.weight < MOST_WAITING && self.jobs.len() < MOST_JOBS && self.outbox.len() < OUTBOX
+    }
+
+    /// The next thing for the thread.
+    fn next_job(&mut self) -> Option<Job> {
+        let job = self.jobs.pop_front()?;
+        self.weight -= job.weight();
+        Some(job)
     }
 
     fn ask(&mut self, reception: &mut Reception) {
@@ -322,6 +340,10 @@ impl Receiving {
 
     fn update(&mut self, now: Instant) {
         if self.receiver.is_accepted() {
+            if !std::mem::replace(&mut self.accepted, true) {
+                // The time that the user took to say yes is no part of it.
+                self.display = Display::new(self.display.console().clone(), now);
+            }
             self.display.update(self.receiver.progress(), now);
         }
     }
@@ -346,8 +368,7 @@ impl Receiving {
         match ending {
             Ending::Complete => {
                 let progress = self.receiver.progress();
-                let done = |it: &Option<&Settled>| matches!(it, Some(Settled::Done { .. }));
-                let done = self.receiver.outcomes().filter(done).count();
+                let done = self.receiver.done();
                 self.display.end("received", progress, done, clock::now());
                 if done == progress.files {
                     return Ok(Exit::Success);
@@ -358,7 +379,8 @@ impl Receiving {
             Ending::Theirs(refusal) => Err(ended_by("the sender", &refusal)),
             Ending::Ours(refusal) => Err(match refusal.reason {
                 Reason::Interrupted => {
-                    let hint = "stopped; what is here is kept, and sending it again brings the rest";
+                    let hint =
+                        "stopped; what is here is kept, and sending it again brings the rest";
                     Failure::new(Exit::Interrupted, hint)
                 }
                 Reason::Declined | Reason::TooBig => {

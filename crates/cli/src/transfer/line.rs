@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use peerway::{DataConnection, DataEvent};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
 use super::message::Message;
@@ -17,9 +17,11 @@ const FAREWELL: Duration = Duration::from_secs(6);
 /// A connection may take so long to open only to be refused.
 const LISTENING: Duration = Duration::from_secs(10);
 
+/// When it is dropped, the connection closes at once and nothing that waits is said.
 pub(crate) struct Line {
     connection: DataConnection,
-    messages: mpsc::Sender<Message>,
+    /// Gone when nothing more is to be said.
+    messages: Option<mpsc::Sender<Message>>,
     sending: JoinHandle<()>,
 }
 
@@ -35,7 +37,7 @@ impl Line {
                 }
             }
         });
-        Self { connection, messages, sending }
+        Self { connection, messages: Some(messages), sending }
     }
 
     pub(crate) fn connection(&self) -> &DataConnection {
@@ -47,36 +49,42 @@ impl Line {
     }
 
     /// Where messages are put.
-    pub(crate) fn messages(&self) -> &mpsc::Sender<Message> {
-        &self.messages
+    pub(crate) fn messages(&self) -> Option<mpsc::Sender<Message>> {
+        self.messages.clone()
     }
 
     /// Closes the connection when everything was said, and waits until the other side knows.
-    pub(crate) async fn finish(self) {
-        let Self { connection, messages, mut sending } = self;
-        drop(messages);
+    pub(crate) async fn finish(mut self) {
+        self.messages = None;
+        let (connection, sending) = (&self.connection, &mut self.sending);
+        let said = async {
+            let _ = sending.await;
+            connection.close();
+            std::future::pending::<()>().await;
+        };
+        // Nothing that comes now is of interest, but the end is.
+        let ended = async {
+            while !matches!(connection.next_event().await, Some(DataEvent::Close) | None) {}
+        };
         let farewell = async {
-            let said = async {
-                let _ = (&mut sending).await;
-                connection.close();
-                std::future::pending().await
-            };
-            // Nothing that comes now is of interest, but the end is.
-            let ended = async {
-                while !matches!(connection.next_event().await, Some(DataEvent::Close) | None) {}
-            };
             tokio::select! {
                 () = said => {}
                 () = ended => {}
             }
         };
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
-        sending.abort();
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.sending.abort();
+        self.connection.close();
     }
 }
 
 /// Tells somebody why not, and closes.
-pub(crate) fn turn_away(connection: DataConnection, refusal: Refusal) {
+pub(crate) fn turn_away(connection: DataConnection, refusal: Refusal, place: OwnedSemaphorePermit) {
     tokio::spawn(async move {
         let tell = async {
             connection.opened().await.ok()?;
@@ -84,5 +92,6 @@ pub(crate) fn turn_away(connection: DataConnection, refusal: Refusal) {
         };
         let _ = tokio::time::timeout(LISTENING, tell).await;
         connection.close();
+        drop(place);
     });
 }

@@ -7,8 +7,9 @@ use peerway_protocol::value::Bytes;
 use thiserror::Error;
 
 use super::hash::Sha256;
+use super::members::Members;
 use super::name::LONGEST_NAME;
-use super::reason::{Reason, Refusal};
+use super::reason::Refusal;
 
 /// The version in the offer.
 const VERSION: i64 = 1;
@@ -16,8 +17,6 @@ const VERSION: i64 = 1;
 pub(crate) const MOST_ENTRIES: usize = 100_000;
 /// Of the id of a transfer, in bytes.
 const LONGEST_ID: usize = 64;
-/// Of a text for people, in characters.
-const LONGEST_TEXT: usize = 500;
 
 /// Where a file stands in the offer.
 pub(crate) type Index = u32;
@@ -105,7 +104,8 @@ impl Message {
     pub(crate) fn into_value(self) -> Value {
         let kind = self.kind();
         match self {
-            Self::Offer(offer) => map(kind,
+            Self::Offer(offer) => map(
+                kind,
                 [
                     ("version", Value::Int(VERSION)),
                     ("transfer", Value::Text(offer.transfer)),
@@ -123,10 +123,11 @@ impl Message {
                 }
                 map(kind, members)
             }
-            Self::Begin { index, offset } => {
+            Self::Begin { index, offset } | Self::Ack { index, offset } => {
                 map(kind, [("index", index.into()), ("offset", integer(offset))])
             }
-            Self::Chunk { index, offset, data } => map(kind,
+            Self::Chunk { index, offset, data } => map(
+                kind,
                 [("index", index.into()), ("offset", integer(offset)), ("data", data.into())],
             ),
             Self::End { index, size, sha256 } => {
@@ -135,16 +136,15 @@ impl Message {
                 members.extend(optional("sha256", sha256.map(digest)));
                 map(kind, members)
             }
-            Self::Ack { index, offset } => {
-                map(kind, [("index", index.into()), ("offset", integer(offset))])
-            }
             Self::Done { index, sha256 } => {
                 let mut members = vec![("index", index.into())];
                 members.extend(optional("sha256", sha256.map(digest)));
                 map(kind, members)
             }
-            Self::Refuse { index, refusal } => about_file(kind, index, refusal),
-            Self::Skip { index, refusal } => about_file(kind, index, refusal),
+            Self::Refuse { index, refusal } | Self::Skip { index, refusal } => {
+                let index = [("index", index.into())];
+                map(kind, index.into_iter().chain(refusal_members(refusal)))
+            }
             Self::Cancel(refusal) => map(kind, refusal_members(refusal)),
         }
     }
@@ -246,7 +246,11 @@ impl Entry {
             name,
             size: if folder { Some(0) } else { members.optional_number("size")? },
             // A page gives `file.lastModified`; what is no time is none.
-            modified: members.optional_number("modified").ok().flatten().and_then(|it| it.try_into().ok()),
+            modified: members
+                .optional_number("modified")
+                .ok()
+                .flatten()
+                .and_then(|it| it.try_into().ok()),
             folder,
         })
     }
@@ -271,10 +275,6 @@ fn entry_value(entry: Entry) -> Value {
     Value::Map(members)
 }
 
-fn about_file(kind: &str, index: Index, refusal: Refusal) -> Value {
-    map(kind, [("index", index.into())].into_iter().chain(refusal_members(refusal)))
-}
-
 fn refusal_members(refusal: Refusal) -> [(&'static str, Value); 2] {
     [
         ("reason", Value::Text(refusal.reason.as_str().to_owned())),
@@ -295,94 +295,11 @@ fn integer(number: u64) -> Value {
     Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-/// The members of a map, taken out one by one.
-struct Members(Vec<(String, Value)>);
-
-impl Members {
-    fn new(value: Value) -> Option<Self> {
-        match value {
-            Value::Map(members) => Some(Self(members)),
-            _ => None,
-        }
-    }
-
-    /// `null` is as good as nothing.
-    fn take(&mut self, name: &str) -> Option<Value> {
-        let place = self.0.iter().rposition(|(it, _)| it == name)?;
-        let (_, value) = self.0.swap_remove(place);
-        (!matches!(value, Value::Null)).then_some(value)
-    }
-
-    fn optional_number(&mut self, name: &'static str) -> Result<Option<u64>, InvalidMessage> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Int(number)) => {
-                number.try_into().map(Some).map_err(|_| InvalidMessage::Member(name))
-            }
-            // Beyond 32 bits some serializations write a number as floating.
-            Some(Value::Float(number)) if number >= 0.0 && number <= MOST_EXACT => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
-                let whole = number as u64;
-                Ok(Some(whole))
-            }
-            Some(_) => Err(InvalidMessage::Member(name)),
-        }
-    }
-
-    fn number(&mut self, name: &'static str) -> Result<u64, InvalidMessage> {
-        self.optional_number(name)?.ok_or(InvalidMessage::Member(name))
-    }
-
-    /// A page with one file need not number it.
-    fn index(&mut self) -> Result<Index, InvalidMessage> {
-        let index = self.optional_number("index")?.unwrap_or(0);
-        index.try_into().map_err(|_| InvalidMessage::Member("index"))
-    }
-
-    fn text(&mut self, name: &'static str) -> Result<Option<String>, InvalidMessage> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(InvalidMessage::Member(name)),
-        }
-    }
-
-    fn flag(&mut self, name: &'static str) -> Result<Option<bool>, InvalidMessage> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(flag)),
-            Some(_) => Err(InvalidMessage::Member(name)),
-        }
-    }
-
-    fn bytes(&mut self, name: &'static str) -> Result<Bytes, InvalidMessage> {
-        match self.take(name) {
-            Some(Value::Bytes(bytes)) => Ok(bytes),
-            _ => Err(InvalidMessage::Member(name)),
-        }
-    }
-
-    fn digest(&mut self) -> Result<Option<Sha256>, InvalidMessage> {
-        let text = self.text("sha256")?;
-        text.map(|text| text.parse().map_err(|_| InvalidMessage::Member("sha256"))).transpose()
-    }
-
-    /// A refusal stands, however badly it is told.
-    fn refusal(&mut self) -> Refusal {
-        let mut text = |name| self.text(name).ok().flatten().unwrap_or_default();
-        let reason = Reason::parse(&text("reason"));
-        let message = text("message");
-        Refusal { reason, message: crate::peering::printable(&message, LONGEST_TEXT) }
-    }
-}
-
-/// 2^53: up to here every whole number has a floating one.
-const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::transfer::hash::Hasher;
+    use crate::transfer::reason::Reason;
 
     fn page(members: &[(&str, Value)]) -> Result<Option<Message>, InvalidMessage> {
         let members = members.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));

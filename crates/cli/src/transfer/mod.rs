@@ -12,11 +12,16 @@ mod contact;
 #[cfg(test)]
 mod conversation;
 mod display;
+mod flow;
 mod hash;
+mod held;
 mod inbound;
 mod line;
+mod members;
 mod message;
 mod name;
+#[cfg(test)]
+mod nonsense;
 mod outbound;
 mod progress;
 mod reason;
@@ -26,7 +31,6 @@ mod sources;
 mod store;
 #[cfg(test)]
 mod testing;
-
 
 use std::time::Duration;
 
@@ -38,6 +42,8 @@ pub(crate) use outbound::send;
 pub(crate) use sources::{STDIN, Sources, gather};
 pub(crate) use store::{Folder, Stdout, Store};
 
+use tokio::sync::mpsc;
+
 use self::reason::{Reason, Refusal};
 use crate::peering::{Exit, Failure};
 
@@ -48,6 +54,14 @@ const WINDOW: u64 = 16 << 20;
 const OUTBOX: usize = 8;
 /// Between two looks at the progress.
 const TICK: Duration = Duration::from_millis(200);
+
+/// Room for one more in a queue; waits for ever where there is none.
+async fn room<T>(queue: Option<mpsc::Sender<T>>) -> Option<mpsc::OwnedPermit<T>> {
+    match queue {
+        Some(queue) => queue.reserve_owned().await.ok(),
+        None => std::future::pending().await,
+    }
+}
 
 /// The other side ended a transfer.
 fn ended_by(who: &str, refusal: &Refusal) -> Failure {

@@ -151,7 +151,9 @@ mod tests {
 
     #[test]
     fn usual_names_stay_as_they_are() {
-        for name in ["a", "a.txt", "photos/2024/a b.jpg", "日本/ファイル.txt", "👍.md", "a/.git/x", "a..b"] {
+        for name in
+            ["a", "a.txt", "photos/2024/a b.jpg", "日本/ファイル.txt", "👍.md", "a/.git/x", "a..b"]
+        {
             assert_eq!(safe(name), name);
         }
     }

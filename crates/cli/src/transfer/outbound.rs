@@ -13,7 +13,7 @@ use super::message::{Message, Offer};
 use super::reason::{Reason, Refusal};
 use super::sender::{Command, Ending, Opened, Read, Sender, Settled, Turn};
 use super::sources::Sources;
-use super::{OUTBOX, TICK, ended_by};
+use super::{OUTBOX, TICK, ended_by, room};
 use crate::peering::{Console, Exit, Failure, Interrupt, Worker};
 
 /// What the reading thread is asked for.
@@ -58,16 +58,11 @@ pub(crate) async fn send(
             contact.hang_up().await;
             return sending.end(ending);
         }
-        let messages = contact.line().map(|line| line.messages().clone());
-        let say = async {
-            match &messages {
-                Some(messages) => messages.reserve().await.ok(),
-                None => std::future::pending().await,
-            }
-        };
+        let line_room = room(contact.line().and_then(|line| line.messages()));
+        let has_word = !sending.outbox.is_empty();
         tokio::select! {
-            permit = say, if !sending.outbox.is_empty() => match (permit, sending.outbox.pop_front()) {
-                (Some(permit), Some(message)) => permit.send(message),
+            permit = line_room, if has_word => match (permit, sending.outbox.pop_front()) {
+                (Some(permit), Some(message)) => drop(permit.send(message)),
                 // The connection is gone, and its end on its way to us.
                 _ => sending.outbox.clear(),
             },
@@ -213,8 +208,7 @@ impl Sending {
 
     fn end(&self, ending: Ending) -> Result<Exit, Failure> {
         let progress = self.sender.progress();
-        let done = |it: &Option<&Settled>| matches!(it, Some(Settled::Done { .. }));
-        let done = self.sender.outcomes().filter(done).count();
+        let done = self.sender.done();
         self.display.console().clear();
         match ending {
             Ending::Complete => {

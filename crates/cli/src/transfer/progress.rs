@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn progress_is_told_in_percent_and_files() {
-        let mut progress = Progress { total: Some(2_000_000), bytes: 500_000, ..Progress::default() };
+        let mut progress =
+            Progress { total: Some(2_000_000), bytes: 500_000, ..Progress::default() };
         assert_eq!(progress.to_string(), "25 % of 2.0 MB");
         (progress.files, progress.settled) = (3, 1);
         assert_eq!(progress.to_string(), "25 % of 2.0 MB, 1 of 3 files");

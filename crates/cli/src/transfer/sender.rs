@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 
 use peerway_protocol::value::Bytes;
 
+use super::flow::Flow;
 use super::hash::Sha256;
 use super::message::{Index, Message, Offer, Want};
 use super::progress::Progress;
@@ -79,7 +80,10 @@ pub(crate) enum Opened {
 pub(crate) enum Read {
     Data(Bytes),
     /// Nothing more; the size and the digest of the whole file.
-    End { size: u64, sha256: Sha256 },
+    End {
+        size: u64,
+        sha256: Sha256,
+    },
     /// It cannot be read any more, or is not what was offered.
     Failed(Refusal),
 }
@@ -106,9 +110,7 @@ pub(crate) struct Sender {
     current: Option<Index>,
     turn: Turn,
     reading: bool,
-    connected: bool,
-    accepted: bool,
-    over: bool,
+    stage: Stage,
     flow: Flow,
     settled: usize,
     /// Bytes of settled files and those before the place where the open file stands.
@@ -116,27 +118,15 @@ pub(crate) struct Sender {
     commands: VecDeque<Command>,
 }
 
-/// Who may send how much. Chunks of all files count as one stream.
-#[derive(Debug, Default)]
-struct Flow {
-    /// None: the receiver does not confirm.
-    window: Option<u64>,
-    /// Bytes that were sent.
-    sent: u64,
-    /// Bytes of them that the receiver has written, or does not want.
-    confirmed: u64,
-    /// The files that are on their way, in the order of the stream.
-    files: VecDeque<Stretch>,
-}
-
-/// Where a file lies in the stream.
-#[derive(Debug)]
-struct Stretch {
-    index: Index,
-    /// Where it begins in the stream ..
-    place: u64,
-    /// .. with the byte that stands here in the file.
-    offset: u64,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Without a connection.
+    Away,
+    /// The receiver has the offer.
+    Offered,
+    /// It said yes.
+    Accepted,
+    Over,
 }
 
 impl Sender {
@@ -149,9 +139,7 @@ impl Sender {
             current: None,
             turn: 0,
             reading: false,
-            connected: false,
-            accepted: false,
-            over: false,
+            stage: Stage::Away,
             flow: Flow::default(),
             settled: 0,
             bytes: 0,
@@ -172,12 +160,19 @@ impl Sender {
             files: self.states.len(),
             settled: self.settled,
             bytes: self.bytes - self.flow.unconfirmed(),
-            moved: self.flow.sent - self.flow.unconfirmed(),
+            moved: self.flow.confirmed(),
             total: self.offer.size(),
         }
     }
 
+    /// How many files are where they should be.
+    pub(crate) fn done(&self) -> usize {
+        let done = |it: &&State| matches!(it, State::Settled(Settled::Done { .. }));
+        self.states.iter().filter(done).count()
+    }
+
     /// How each file ended; none for those that did not.
+    #[cfg(test)]
     pub(crate) fn outcomes(&self) -> impl Iterator<Item = Option<&Settled>> {
         self.states.iter().map(|state| match state {
             State::Settled(settled) => Some(settled),
@@ -186,36 +181,35 @@ impl Sender {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.over
+        self.stage == Stage::Over
     }
 
     /// Whether the receiver said yes, on this connection.
     pub(crate) fn is_accepted(&self) -> bool {
-        self.accepted
+        self.stage == Stage::Accepted
     }
 
     /// There is a connection, the first or another one.
     pub(crate) fn handle_connected(&mut self) {
-        if self.over || self.connected {
+        if self.stage != Stage::Away {
             return;
         }
-        self.connected = true;
+        self.stage = Stage::Offered;
         self.commands.push_back(Command::Tell(Message::Offer(self.offer.clone())));
     }
 
     /// The connection is gone.
     pub(crate) fn handle_lost(&mut self) {
-        if self.over || !self.connected {
+        if matches!(self.stage, Stage::Away | Stage::Over) {
             return;
         }
-        self.connected = false;
-        self.accepted = false;
+        self.stage = Stage::Away;
         self.commands.retain(|command| {
             !matches!(command, Command::Tell(_) | Command::Open { .. } | Command::Read { .. })
         });
         self.leave_current();
         self.queue.clear();
-        self.flow = Flow { sent: self.flow.sent, confirmed: self.flow.sent, ..Flow::default() };
+        self.flow.break_off();
         for state in &mut self.states {
             match state {
                 State::Settled(_) => continue,
@@ -228,13 +222,13 @@ impl Sender {
     }
 
     pub(crate) fn handle_message(&mut self, message: Message) {
-        if self.over || !self.connected {
+        if matches!(self.stage, Stage::Away | Stage::Over) {
             return;
         }
         match message {
             Message::Accept { window } => {
                 // Less than a chunk would never let anything through.
-                self.flow.window = window.map(|window| window.max(1));
+                self.flow.open(window);
                 self.accept();
             }
             Message::Want(want) => self.handle_want(want),
@@ -252,18 +246,18 @@ impl Sender {
 
     /// Ends the transfer and tells the receiver.
     pub(crate) fn cancel(&mut self, refusal: Refusal) {
-        if self.over {
+        if self.stage == Stage::Over {
             return;
         }
-        if self.connected {
+        if self.stage != Stage::Away {
             self.commands.push_back(Command::Tell(Message::Cancel(refusal.clone())));
         }
         self.end(Ending::Ours(refusal));
     }
 
     fn accept(&mut self) {
-        if !self.accepted {
-            self.accepted = true;
+        if self.stage == Stage::Offered {
+            self.stage = Stage::Accepted;
             self.commands.push_back(Command::Accepted);
         }
     }
@@ -299,8 +293,13 @@ impl Sender {
     }
 
     pub(crate) fn handle_opened(&mut self, turn: Turn, opened: Opened) {
-        let Some(index) = self.current.filter(|_| turn == self.turn && !self.over) else { return };
-        let Some(State::Opening { want }) = self.states.get(index as usize).cloned() else { return };
+        let Some(index) = self.current.filter(|_| turn == self.turn && self.stage != Stage::Over)
+        else {
+            return;
+        };
+        let Some(State::Opening { want }) = self.states.get(index as usize).cloned() else {
+            return;
+        };
         let at = match opened {
             Opened::Failed(refusal) => return self.skip(index, refusal),
             Opened::Different if !want.restart => {
@@ -321,13 +320,16 @@ impl Sender {
     }
 
     pub(crate) fn handle_read(&mut self, turn: Turn, read: Read) {
-        let Some(index) = self.current.filter(|_| turn == self.turn && !self.over) else { return };
+        let Some(index) = self.current.filter(|_| turn == self.turn && self.stage != Stage::Over)
+        else {
+            return;
+        };
         let Some(State::Sending { at }) = self.states.get(index as usize).cloned() else { return };
         self.reading = false;
         match read {
             Read::Data(data) => {
                 let length = data.len() as u64;
-                self.flow.sent += length;
+                self.flow.send(length);
                 self.bytes += length;
                 self.states[index as usize] = State::Sending { at: at + length };
                 self.begun[index as usize] = true;
@@ -337,7 +339,7 @@ impl Sender {
             Read::End { size, sha256 } => {
                 let end = Message::End { index, size: Some(size), sha256: Some(sha256) };
                 self.commands.push_back(Command::Tell(end));
-                self.states[index as usize] = State::Ended { size, sha256 };
+                self.states[index as usize] = State::Ended { size: at, sha256 };
                 self.leave_current();
             }
             Read::Failed(refusal) => return self.skip(index, refusal),
@@ -354,7 +356,7 @@ impl Sender {
 
     /// Opens what comes next and reads while the window is open.
     fn go_on(&mut self) {
-        if self.over {
+        if self.stage == Stage::Over {
             return;
         }
         while self.current.is_none() {
@@ -405,37 +407,8 @@ impl Sender {
     }
 
     fn end(&mut self, ending: Ending) {
-        self.over = true;
+        self.stage = Stage::Over;
         self.commands.retain(|it| !matches!(it, Command::Open { .. } | Command::Read { .. }));
         self.commands.push_back(Command::Finish(ending));
-    }
-}
-
-impl Flow {
-    fn is_open(&self) -> bool {
-        self.window.is_none_or(|window| self.sent - self.confirmed < window)
-    }
-
-    /// Bytes that the user may not count as sent yet.
-    fn unconfirmed(&self) -> u64 {
-        if self.window.is_some() { self.sent - self.confirmed } else { 0 }
-    }
-
-    fn begin(&mut self, index: Index, offset: u64) {
-        self.files.push_back(Stretch { index, place: self.sent, offset });
-    }
-
-    /// Everything before `offset` in the file is written, and so is every file before it.
-    fn confirm(&mut self, index: Index, offset: u64) {
-        let Some(file) = self.files.iter().find(|it| it.index == index) else { return };
-        let place = file.place.saturating_add(offset.saturating_sub(file.offset)).min(self.sent);
-        self.confirmed = self.confirmed.max(place);
-    }
-
-    /// Nothing of the file is on its way any more.
-    fn end(&mut self, index: Index) {
-        self.files.retain(|it| it.index != index);
-        let place = self.files.front().map_or(self.sent, |next| next.place);
-        self.confirmed = self.confirmed.max(place);
     }
 }

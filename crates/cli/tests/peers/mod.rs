@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 /// Nothing takes so long, on the slowest machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A process that ends with the test.
 pub struct Process {
@@ -40,7 +40,7 @@ impl Output {
         let output = Arc::new(Self::default());
         let own = output.clone();
         std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             loop {
                 let count = pipe.read(&mut buffer).unwrap_or(0);
                 let mut state = own.state.lock().unwrap();
@@ -147,8 +147,8 @@ impl Ended {
     /// The last event of this name, of those that `--json` prints.
     pub fn event(&self, name: &str) -> Json {
         let text = String::from_utf8_lossy(&self.stdout);
-        let lines = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
-        let event = lines.filter(|event| event["event"] == name).last();
+        let mut lines = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+        let event = lines.rfind(|event| event["event"] == name);
         event.unwrap_or_else(|| panic!("no event '{name}' in:\n{text}\n{}", self.stderr))
     }
 
@@ -174,8 +174,21 @@ impl Server {
         Self::of(process)
     }
 
+    /// As its configuration says, with TURN.
+    pub fn with_turn(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_peerway"));
+        command.args(arguments).env_clear().stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::of(Process::spawn(command))
+    }
+
     pub fn of(process: Process) -> Self {
-        let line = process.wait_for("address=");
+        let listening = "peerway is listening";
+        let line = |text: &str| Some(text.split_once(listening)?.1.split_once('\n')?.0.to_owned());
+        let told = |output: &[u8], _| line(&String::from_utf8_lossy(output)).is_some();
+        let (_, output) = process.stderr.wait_for(told);
+        let output = String::from_utf8_lossy(&output).into_owned();
+        let line = line(&output).unwrap_or_else(|| panic!("it does not listen:\n{output}"));
         let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap();
         let url = format!("http://{address}/");
         Self { process, url }
@@ -238,8 +251,7 @@ impl Scratch {
     pub fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.0).unwrap();
         let name = |it: std::io::Result<std::fs::DirEntry>| it.unwrap().file_name();
-        let mut names: Vec<_> =
-            entries.map(|it| name(it).to_str().unwrap().to_owned()).collect();
+        let mut names: Vec<_> = entries.map(|it| name(it).to_str().unwrap().to_owned()).collect();
         names.sort();
         names
     }

@@ -91,7 +91,8 @@ impl Gathered {
             }
         };
         if children.is_empty() {
-            let entry = Entry { name: name.to_owned(), size: Some(0), modified: None, folder: true };
+            let entry =
+                Entry { name: name.to_owned(), size: Some(0), modified: None, folder: true };
             return self.add(Origin::Folder, entry);
         }
         for path in children {

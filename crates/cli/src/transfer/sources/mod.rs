@@ -8,6 +8,8 @@ use std::io::{self, ErrorKind, Read as _, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use peerway_protocol::value::Bytes;
+
 use super::hash::{Hasher, Sha256};
 use super::message::{Entry, Index};
 use super::reason::{Reason, Refusal};
@@ -17,8 +19,11 @@ use super::store;
 pub(crate) use gather::{STDIN, gather};
 use stream::Stream;
 
-/// Bytes of a chunk.
-const CHUNK: usize = 64 * 1024;
+/// Bytes of a chunk. Its message fits into one of the channel (16300 bytes with BinaryPack): a bigger
+/// one is put together by `PeerJS` up to 1.4 in the background, where the next one overtakes it.
+const CHUNK: usize = 16_000;
+/// Bytes read at once.
+const BLOCK: usize = 16 * CHUNK;
 
 /// Where the bytes of an entry are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +38,8 @@ pub(crate) struct Sources {
     list: Vec<(Origin, Entry)>,
     stdin: Stream<io::Stdin>,
     open: Current,
+    /// What was read and is not given out yet.
+    block: Bytes,
 }
 
 /// What is open.
@@ -44,13 +51,14 @@ enum Current {
 
 impl Sources {
     pub(crate) fn new(list: Vec<(Origin, Entry)>) -> Self {
-        Self { list, stdin: Stream::new(io::stdin()), open: Current::Nothing }
+        Self { list, stdin: Stream::new(io::stdin()), open: Current::Nothing, block: Bytes::new() }
     }
 
     pub(crate) fn open(&mut self, index: Index, offset: u64, sha256: Option<Sha256>) -> Opened {
         let Some((origin, entry)) = self.list.get(index as usize) else {
             return Opened::Failed(Refusal::new(Reason::Missing, "there is no such file"));
         };
+        self.block = Bytes::new();
         let opened = match origin {
             Origin::Folder => {
                 // A receiver that knows no folders gets an empty file.
@@ -61,10 +69,12 @@ impl Sources {
                 self.open = Current::Stdin;
                 self.stdin.rewind(offset, sha256)
             }
-            Origin::File(path) => open_file(path, entry, offset, sha256).map(|(opened, current)| {
-                self.open = current;
-                opened
-            }),
+            Origin::File(path) => {
+                open_file(path, entry, offset, sha256).map(|(opened, current)| {
+                    self.open = current;
+                    opened
+                })
+            }
         };
         opened.unwrap_or_else(|refusal| {
             self.open = Current::Nothing;
@@ -73,12 +83,19 @@ impl Sources {
     }
 
     pub(crate) fn read(&mut self) -> Read {
-        let read = match &mut self.open {
-            Current::Nothing => Ok(Read::End { size: 0, sha256: Hasher::new().digest() }),
-            Current::Stdin => self.stdin.read(CHUNK),
-            Current::File { file, hasher, at, entry } => read_file(file, hasher, at, entry),
-        };
-        read.unwrap_or_else(Read::Failed)
+        if self.block.is_empty() {
+            let read = match &mut self.open {
+                Current::Nothing => Ok(Read::End { size: 0, sha256: Hasher::new().digest() }),
+                Current::Stdin => self.stdin.read(CHUNK),
+                Current::File { file, hasher, at, entry } => read_file(file, hasher, at, entry),
+            };
+            match read {
+                Ok(Read::Data(data)) => self.block = data,
+                Ok(end) => return end,
+                Err(refusal) => return Read::Failed(refusal),
+            }
+        }
+        Read::Data(self.block.split_to(self.block.len().min(CHUNK)))
     }
 }
 
@@ -114,7 +131,7 @@ fn read_file(
         check(&file.metadata().map_err(failed)?, entry)?;
         return Ok(Read::End { size, sha256: hasher.digest() });
     }
-    let mut data = vec![0; rest.min(CHUNK)];
+    let mut data = vec![0; rest.min(BLOCK)];
     match fill(file, &mut data).map_err(failed)? {
         0 => Err(changed(entry)),
         count => {
@@ -189,11 +206,11 @@ mod tests {
 
     #[test]
     fn a_file_is_read_from_any_place_with_the_digest_of_the_whole() {
-        let content: Vec<u8> = (0..=250).cycle().take(3 * CHUNK + 5).collect();
+        let content: Vec<u8> = (0..=250).cycle().take(2 * BLOCK + CHUNK + 5).collect();
         let scratch = Scratch::new();
         scratch.write("a", &content);
         let mut sources = sources(&scratch, "a");
-        for offset in [0, 1, CHUNK, content.len()] {
+        for offset in [0, 1, CHUNK, BLOCK, content.len()] {
             let sha256 = digest(&content[..offset]);
             assert_eq!(sources.open(0, offset as u64, Some(sha256)), Opened::There);
             let (data, size, sha256) = rest(&mut sources).unwrap();

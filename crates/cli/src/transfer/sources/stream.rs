@@ -8,7 +8,9 @@ use super::super::reason::{Reason, Refusal};
 use super::super::sender::{Opened, Read};
 
 /// Bytes that are kept: more than a receiver of ours lets be on the way.
-const KEPT: usize = 2 * super::super::WINDOW as usize;
+const KEPT: usize = 32 << 20;
+
+const _: () = assert!(KEPT as u64 >= super::super::WINDOW);
 
 pub(super) struct Stream<R> {
     source: R,

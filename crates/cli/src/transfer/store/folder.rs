@@ -63,9 +63,6 @@ impl Folder {
             let text = format!("another file of this transfer is {name} too");
             return Err(Refusal::new(Reason::Exists, text));
         }
-        if let Some(planned) = self.look_at_target(name, &target, entry)? {
-            return Ok(planned);
-        }
         if let Some(known) = self.files.get(&index) {
             // From before the connection was lost; nobody else may write to it.
             let (length, sha256) = (known.length, known.hasher.digest());
@@ -73,16 +70,21 @@ impl Folder {
                 return Ok(Planned::Partial { length, sha256 });
             }
         }
+        let whole = self.look_at_target(name, &target, entry)?;
         let mut partial = target.clone().into_os_string();
         partial.push(PARTIAL);
         let partial = PathBuf::from(partial);
-        let (hasher, length) = beginning(name, &partial, entry.size)?;
+        let (hasher, length) = match whole {
+            Some(_) => (Hasher::new(), 0),
+            None => beginning(name, &partial, entry.size)?,
+        };
         let sha256 = hasher.digest();
         let modified = entry.modified.and_then(time);
         let name = name.clone();
         let planning = Planning { name, target, partial, modified, hasher, length, file: None };
         self.files.insert(index, planning);
-        Ok(if length > 0 { Planned::Partial { length, sha256 } } else { Planned::Fresh })
+        let part = if length > 0 { Planned::Partial { length, sha256 } } else { Planned::Fresh };
+        Ok(whole.unwrap_or(part))
     }
 
     /// Whether what has the name already is in the way, or perhaps the same.
@@ -209,7 +211,8 @@ impl Store for Folder {
         let digest = hasher.digest();
         if sha256.is_some_and(|theirs| theirs != digest) {
             let _ = fs::remove_file(&partial);
-            let text = format!("{name} arrived with the SHA-256 {digest}, which is not the sender's");
+            let text =
+                format!("{name} arrived with the SHA-256 {digest}, which is not the sender's");
             return Err(Refusal::new(Reason::Corrupt, text));
         }
         if let Some(modified) = modified {
@@ -223,7 +226,8 @@ impl Store for Folder {
         }
         // Windows renames no file that is open; elsewhere the lock holds until it has its name.
         let file = (!cfg!(windows)).then_some(file);
-        fs::rename(&partial, &target).map_err(|error| Refusal::io(format!("name {name}"), &error))?;
+        fs::rename(&partial, &target)
+            .map_err(|error| Refusal::io(format!("name {name}"), &error))?;
         drop(file);
         Ok(digest)
     }
@@ -246,11 +250,7 @@ fn is_folder(path: &Path) -> bool {
 }
 
 /// What is in a partial file, if it can be the beginning of a file of this size.
-fn beginning(
-    name: &SafeName,
-    partial: &Path,
-    size: Option<u64>,
-) -> Result<(Hasher, u64), Refusal> {
+fn beginning(name: &SafeName, partial: &Path, size: Option<u64>) -> Result<(Hasher, u64), Refusal> {
     let failed = |error: io::Error| Refusal::io(format!("read the beginning of {name}"), &error);
     match fs::symlink_metadata(partial) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok((Hasher::new(), 0)),
@@ -274,13 +274,12 @@ fn claim(name: &SafeName, partial: &Path) -> Result<File, Refusal> {
     let file = options.read(true).write(true).create(true).truncate(false).open(partial);
     let file = file.map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
             let text = format!("another program is receiving {name}");
             Err(Refusal::new(Reason::Busy, text))
         }
-        // A file system without locks.
-        Err(fs::TryLockError::Error(_)) => Ok(file),
+        // Ours, or a file system without locks.
+        Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(file),
     }
 }
 

@@ -107,6 +107,12 @@ fn what_is_there_is_not_replaced_unless_told() {
     assert_eq!(plan(&mut folder, 0, "a", 4), whole);
 
     let mut folder = Folder::new(scratch.path().to_owned(), true);
+    let whole = Planned::Whole { length: 4, sha256: digest(b"mine"), overwrite: true };
+    assert_eq!(plan(&mut folder, 0, "a", 4), whole);
+    folder.open(0, 0).unwrap();
+    folder.write(0, b"your").unwrap();
+    folder.commit(0, None).unwrap();
+    assert_eq!(scratch.read("a"), b"your");
     assert_eq!(plan(&mut folder, 0, "a", 6), Planned::Fresh);
     folder.open(0, 0).unwrap();
     folder.write(0, b"theirs").unwrap();

@@ -8,23 +8,19 @@
 //!      +---- every file not settled         v             v   is here    Committing --> Settled
 //! ```
 
+mod planning;
+mod taking;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use peerway_protocol::value::Bytes;
 
 use super::hash::Sha256;
-use super::message::{Entry, Index, Message, Offer, Want};
+use super::held::Held;
+use super::message::{Entry, Index, Message, Offer};
 use super::name::SafeName;
 use super::progress::Progress;
-use super::reason::{Reason, Refusal};
-
-/// Files asked for ahead of what arrives, so that many small ones do not cost a round trip each.
-const LOOKAHEAD: usize = 256;
-/// Files that are being written at the same time; a sender sends one after the other, and an
-/// unordered channel mixes neighbours.
-const MOST_OPEN: usize = 8;
-/// Bytes that arrived before what comes before them, on an unordered channel.
-const MOST_HELD: usize = 64 << 20;
+use super::reason::Refusal;
 
 /// What the receiver wants done.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,9 +111,6 @@ struct End {
     sha256: Option<Sha256>,
 }
 
-/// A chunk before its time.
-type Place = (Index, u64);
-
 /// One transfer, as its receiver sees it; it may go over several connections.
 #[derive(Debug)]
 pub(crate) struct Receiver {
@@ -136,8 +129,7 @@ pub(crate) struct Receiver {
     written: u64,
     /// Bytes that came through a connection.
     moved: u64,
-    held: BTreeMap<Place, Bytes>,
-    held_bytes: usize,
+    held: Held,
     commands: VecDeque<Command>,
 }
 
@@ -149,7 +141,9 @@ enum Stage {
     Asking,
     Accepted,
     /// Without a connection.
-    Lost { accepted: bool },
+    Lost {
+        accepted: bool,
+    },
     Over,
 }
 
@@ -169,8 +163,7 @@ impl Receiver {
             settled: 0,
             written: 0,
             moved: 0,
-            held: BTreeMap::new(),
-            held_bytes: 0,
+            held: Held::default(),
             commands: VecDeque::new(),
         }
     }
@@ -193,7 +186,14 @@ impl Receiver {
         }
     }
 
+    /// How many files are where they should be.
+    pub(crate) fn done(&self) -> usize {
+        let done = |it: &&State| matches!(it, State::Settled(Settled::Done { .. }));
+        self.states.iter().filter(done).count()
+    }
+
     /// How each file ended; none for those that did not.
+    #[cfg(test)]
     pub(crate) fn outcomes(&self) -> impl Iterator<Item = Option<&Settled>> {
         self.states.iter().map(|state| match state {
             State::Settled(settled) => Some(settled),
@@ -274,8 +274,7 @@ impl Receiver {
         }
         let committing = self.states.iter().filter(|it| **it == State::Committing).count();
         (self.cursor, self.planning, self.wanted, self.open) = (0, 0, committing, 0);
-        self.held.clear();
-        self.held_bytes = 0;
+        self.held = Held::default();
         self.ends.retain(|index, _| self.states.get(*index as usize) == Some(&State::Committing));
     }
 
@@ -289,24 +288,21 @@ impl Receiver {
     }
 
     fn handle_offer(&mut self, offer: Offer) {
-        match self.stage {
-            Stage::Lost { accepted } => {
-                if !self.continues(&offer) {
-                    return;
-                }
-                if accepted {
-                    self.accept();
-                } else {
-                    // The question still stands on the screen.
-                    self.stage = Stage::Asking;
-                }
-            }
-            _ => {
-                self.states = vec![State::Waiting; offer.entries.len()];
-                self.offer = Some(offer);
-                self.stage = Stage::Asking;
-                self.commands.push_back(Command::Ask);
-            }
+        let Stage::Lost { accepted } = self.stage else {
+            self.states = vec![State::Waiting; offer.entries.len()];
+            self.offer = Some(offer);
+            self.stage = Stage::Asking;
+            self.commands.push_back(Command::Ask);
+            return;
+        };
+        if !self.continues(&offer) {
+            return;
+        }
+        if accepted {
+            self.accept();
+        } else {
+            // The question still stands on the screen.
+            self.stage = Stage::Asking;
         }
     }
 
@@ -329,244 +325,10 @@ impl Receiver {
         self.end_if_settled();
     }
 
-    /// Asks the store about the next file. One at a time: it may have much to hash.
-    fn plan(&mut self) {
-        while self.stage == Stage::Accepted && self.planning == 0 && self.wanted < LOOKAHEAD {
-            let Some(state) = self.states.get_mut(self.cursor) else { return };
-            let index = number(self.cursor);
-            self.cursor += 1;
-            if *state != State::Waiting {
-                continue;
-            }
-            *state = State::Planning;
-            let Some(entry) = self.offer.as_ref().and_then(|it| it.entries.get(index as usize))
-            else {
-                return;
-            };
-            match SafeName::new(&entry.name) {
-                Ok(name) => {
-                    self.planning = 1;
-                    let entry = entry.clone();
-                    self.commands.push_back(Command::Plan { index, name, entry });
-                }
-                Err(error) => {
-                    self.refuse(index, Refusal::new(Reason::Name, error.to_string()));
-                }
-            }
-        }
-    }
-
-    pub(crate) fn handle_planned(&mut self, index: Index, planned: Planned) {
-        if self.state(index) != Some(&State::Planning) || self.stage != Stage::Accepted {
-            return;
-        }
-        self.planning = 0;
-        let resume = self.offer.as_ref().is_some_and(|offer| offer.resume);
-        let (offset, sha256, here) = match planned {
-            Planned::Partial { length, sha256 } if resume && length > 0 => {
-                (length, Some(sha256), Here::Part)
-            }
-            Planned::Fresh | Planned::Partial { .. } => (0, None, Here::Part),
-            // Two empty files are the same.
-            Planned::Whole { length: 0, sha256, .. } => {
-                self.keep(index, sha256);
-                return self.plan();
-            }
-            Planned::Whole { length, sha256, overwrite } if resume => {
-                (length, Some(sha256), Here::Whole { sha256, overwrite })
-            }
-            Planned::Whole { overwrite: true, .. } => (0, None, Here::Part),
-            Planned::Whole { overwrite: false, .. } => {
-                self.refuse(index, Refusal::new(Reason::Exists, "a file with this name is here"));
-                return self.plan();
-            }
-            Planned::Folder => {
-                self.tell(Message::Done { index, sha256: None });
-                self.settle(index, Settled::Done { sha256: None, verified: true, kept: false });
-                return self.plan();
-            }
-            Planned::Refused(refusal) => {
-                self.refuse(index, refusal);
-                return self.plan();
-            }
-        };
-        let restart = !matches!(here, Here::Whole { overwrite: false, .. });
-        self.set(index, State::Wanted { offset, here });
-        self.wanted += 1;
-        self.tell(Message::Want(Want { index, offset, sha256, restart }));
-        self.plan();
-    }
-
-    fn handle_begin(&mut self, index: Index, offset: u64) {
-        match self.state(index).cloned() {
-            Some(State::Wanted { offset: wanted, here }) => {
-                if offset != 0 && offset != wanted {
-                    return self.cancel(Refusal::protocol(format!(
-                        "file {index} begins at {offset}, where nobody asked"
-                    )));
-                }
-                match here {
-                    Here::Whole { sha256, .. } if offset == wanted => {
-                        self.keep(index, sha256);
-                        return self.plan();
-                    }
-                    Here::Whole { overwrite: false, .. } => {
-                        let why = "another file with this name is here";
-                        self.refuse(index, Refusal::new(Reason::Exists, why));
-                        return self.plan();
-                    }
-                    Here::Whole { overwrite: true, .. } | Here::Part => {
-                        self.commands.push_back(Command::Open { index, offset });
-                        self.begin(index, offset);
-                    }
-                }
-                self.advance(index);
-            }
-            Some(State::Settled(_)) => {}
-            _ => self.cancel(Refusal::protocol(format!("file {index} begins, but was not wanted"))),
-        }
-    }
-
     /// The file is here already.
     fn keep(&mut self, index: Index, sha256: Sha256) {
         self.tell(Message::Done { index, sha256: Some(sha256) });
         self.settle(index, Settled::Done { sha256: Some(sha256), verified: true, kept: true });
-    }
-
-    fn begin(&mut self, index: Index, offset: u64) {
-        self.open += 1;
-        self.written += offset;
-        self.set(index, State::Receiving { at: offset, acknowledged: offset });
-    }
-
-    fn handle_chunk(&mut self, index: Index, offset: u64, data: Bytes) {
-        match self.state(index) {
-            // What was on the way when we refused it.
-            Some(State::Settled(_)) => return,
-            Some(State::Wanted { .. } | State::Receiving { .. }) => {}
-            _ => {
-                return self.cancel(Refusal::protocol(format!(
-                    "a chunk of file {index}, which was not wanted"
-                )));
-            }
-        }
-        if data.is_empty() {
-            return;
-        }
-        self.held_bytes += data.len();
-        if let Some(twice) = self.held.insert((index, offset), data) {
-            self.held_bytes -= twice.len();
-        }
-        self.advance(index);
-        if self.held_bytes > MOST_HELD {
-            self.cancel(Refusal::protocol("too much arrived out of order"));
-        }
-    }
-
-    fn handle_end(&mut self, index: Index, end: End) {
-        match self.state(index) {
-            Some(State::Settled(_)) => return,
-            Some(State::Wanted { .. } | State::Receiving { .. }) => {}
-            _ => {
-                return self.cancel(Refusal::protocol(format!(
-                    "the end of file {index}, which was not wanted"
-                )));
-            }
-        }
-        self.ends.insert(index, end);
-        self.advance(index);
-    }
-
-    fn handle_skip(&mut self, index: Index, refusal: Refusal) {
-        match self.state(index).cloned() {
-            None => self.cancel(Refusal::protocol(format!("there is no file {index}"))),
-            Some(State::Settled(_) | State::Committing) => {}
-            Some(_) => {
-                self.settle(index, Settled::Skipped(refusal));
-                self.plan();
-            }
-        }
-    }
-
-    /// Takes what is held and comes next; commits when nothing is missing.
-    fn advance(&mut self, index: Index) {
-        if let Some(State::Wanted { offset: 0, here: Here::Part }) = self.state(index) {
-            // From the beginning: no word was needed for that.
-            self.commands.push_back(Command::Open { index, offset: 0 });
-            self.begin(index, 0);
-        }
-        let Some(State::Receiving { mut at, acknowledged }) = self.state(index).cloned() else {
-            return;
-        };
-        if self.open > MOST_OPEN {
-            return self.cancel(Refusal::protocol("too many files at the same time"));
-        }
-        let size = self.offer.as_ref().and_then(|it| it.entries.get(index as usize)?.size);
-        while let Some(data) = self.held.remove(&(index, at)) {
-            self.held_bytes -= data.len();
-            at += data.len() as u64;
-            self.written += data.len() as u64;
-            self.moved += data.len() as u64;
-            if size.is_some_and(|size| at > size) {
-                return self.cancel(Refusal::protocol(format!("file {index} is longer than told")));
-            }
-            self.commands.push_back(Command::Write { index, data });
-        }
-        self.set(index, State::Receiving { at, acknowledged });
-        if self.held.range((index, 0)..(index, at)).next().is_some() {
-            return self.cancel(Refusal::protocol(format!("chunks of file {index} overlap")));
-        }
-        let Some(end) = self.ends.get(&index) else { return };
-        let whole = end.size.or(size).unwrap_or(at);
-        if size.is_some_and(|size| size != whole) || at > whole {
-            return self.cancel(Refusal::protocol(format!("file {index} is not as long as told")));
-        }
-        if at == whole {
-            self.commands.push_back(Command::Commit { index, sha256: end.sha256 });
-            self.set(index, State::Committing);
-            self.open -= 1;
-        }
-    }
-
-    /// The store wrote everything before `offset`.
-    pub(crate) fn handle_written(&mut self, index: Index, offset: u64) {
-        let window = self.window;
-        let Some(State::Receiving { at, acknowledged }) = self.states.get_mut(index as usize) else {
-            return;
-        };
-        if offset <= *at && offset.saturating_sub(*acknowledged) >= window / 16 {
-            *acknowledged = offset;
-            self.tell(Message::Ack { index, offset });
-        }
-    }
-
-    /// The store finished a file, or could not.
-    pub(crate) fn handle_committed(&mut self, index: Index, result: Result<Sha256, Refusal>) {
-        if self.state(index) != Some(&State::Committing) {
-            return;
-        }
-        match result {
-            Ok(sha256) => {
-                let end = self.ends.get(&index);
-                let verified = end.is_some_and(|end| end.sha256 == Some(sha256));
-                self.tell(Message::Done { index, sha256: Some(sha256) });
-                self.settle(index, Settled::Done { sha256: Some(sha256), verified, kept: false });
-            }
-            Err(refusal) => self.refuse(index, refusal),
-        }
-        self.plan();
-    }
-
-    /// A file could not be opened or written.
-    pub(crate) fn handle_failed(&mut self, index: Index, refusal: Refusal) {
-        match refusal.reason {
-            // The next file would fail too.
-            Reason::DiskFull | Reason::Io => self.cancel(refusal),
-            _ => {
-                self.refuse(index, refusal);
-                self.plan();
-            }
-        }
     }
 
     fn refuse(&mut self, index: Index, refusal: Refusal) {
@@ -600,20 +362,11 @@ impl Receiver {
             }
         }
         self.ends.remove(&index);
-        self.drop_held(index);
+        self.held.forget(index);
         self.set(index, State::Settled(settled.clone()));
         self.settled += 1;
         self.commands.push_back(Command::Report { index, settled });
         self.end_if_settled();
-    }
-
-    fn drop_held(&mut self, index: Index) {
-        let mut later = self.held.split_off(&(index, 0));
-        if let Some(next) = index.checked_add(1) {
-            let rest = later.split_off(&(next, 0));
-            self.held.extend(rest);
-        }
-        self.held_bytes -= later.values().map(Bytes::len).sum::<usize>();
     }
 
     fn end_if_settled(&mut self) {
@@ -628,8 +381,7 @@ impl Receiver {
                 self.commands.push_back(Command::Suspend { index: number(index) });
             }
         }
-        self.held.clear();
-        self.held_bytes = 0;
+        self.held = Held::default();
         self.stage = Stage::Over;
         self.commands.push_back(Command::Finish(ending));
     }
