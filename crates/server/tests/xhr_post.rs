@@ -24,6 +24,19 @@ async fn a_post_is_answered_ok_and_relayed_with_the_source_of_the_url() {
 }
 
 #[tokio::test]
+async fn a_candidate_that_overtakes_its_offer_on_the_way_here_is_relayed_behind_it() {
+    let server = TestServer::start().await;
+    let mut ben = server.peer("ben").await;
+    let _stream = stream_of(&server, "ann", "t", 0).await;
+    let candidate = r#"{"type":"CANDIDATE","payload":1,"dst":"ben"}"#;
+    let offer = r#"{"type":"OFFER","payload":2,"dst":"ben"}"#;
+    assert_eq!(post(&server, "ann", "candidate", candidate).await.body, "OK");
+    assert_eq!(post(&server, "ann", "offer", offer).await.body, "OK");
+    assert_eq!(ben.text().await, r#"{"type":"OFFER","src":"ann","dst":"ben","payload":2}"#);
+    assert_eq!(ben.text().await, r#"{"type":"CANDIDATE","src":"ann","dst":"ben","payload":1}"#);
+}
+
+#[tokio::test]
 async fn an_unknown_client_is_looked_for_twice_and_then_denied() {
     let server = TestServer::start().await;
     let began = clock::now();

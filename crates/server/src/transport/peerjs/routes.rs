@@ -11,8 +11,9 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use peerway_broker::{Channel, Open, PostRefused, Proof};
 use peerway_protocol::peerjs::{self, ClientFrame, Handshake};
-use peerway_protocol::{Address, Event, PeerId, Refusal};
+use peerway_protocol::{Address, Event, PeerId, Refusal, Request as ClientRequest, SignalKind};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::socket::{Identity, SocketSession};
 use super::stream::{LineBody, StreamSession, padding};
@@ -28,6 +29,17 @@ use crate::outbox::{Ending, Outbox};
 
 /// A POST may come a moment before the stream that was opened at the same time.
 const POST_RETRY: Duration = Duration::from_millis(25);
+
+/// How long a POSTed candidate waits. A browser sends POSTs side by side, so candidates overtake the
+/// description that they belong to; the 0.3 client that hears them first loses them ("No
+/// remoteDescription"), and with all of them lost its connection never opens.
+const CANDIDATE_WAIT: Duration = Duration::from_millis(300);
+
+/// Candidates that may wait at a time, and how long they may be: 16 MiB in all. Others go at once.
+const WAITING_CANDIDATES: usize = 4096;
+const WAITING_LENGTH: usize = 4096;
+
+static WAITING: Semaphore = Semaphore::const_new(WAITING_CANDIDATES);
 
 /// The routes below the path prefix, but for the prefix itself.
 pub(crate) fn router() -> Router<Arc<Edge>> {
@@ -152,6 +164,22 @@ async fn message(
         }
     };
     let post = || Post { address: address.clone(), proof, request: request.clone(), received };
+    if is_candidate(&request)
+        && body.len() <= WAITING_LENGTH
+        && let Ok(place) = WAITING.try_acquire()
+    {
+        // The answer does not wait: a browser has six POSTs under way at most, and the description
+        // may be the next. Nobody looks at it; the 0.3 client does not.
+        let (node, post) = (edge.node.clone(), post());
+        tokio::spawn(async move {
+            tokio::time::sleep(CANDIDATE_WAIT).await;
+            if node.post(post).await.is_err() {
+                tracing::debug!("a candidate came as the server stopped");
+            }
+            drop(place);
+        });
+        return Ok("OK".into_response());
+    }
     let mut answer = edge.node.post(post()).await?;
     if answer == Err(PostRefused::UnknownPeer) {
         tokio::time::sleep(POST_RETRY).await;
@@ -170,6 +198,10 @@ async fn message(
             "the token is not that of the open session".to_owned(),
         )),
     }
+}
+
+fn is_candidate(request: &ClientRequest) -> bool {
+    matches!(request, ClientRequest::Send { signal, .. } if signal.kind == SignalKind::Candidate)
 }
 
 /// `POST {path}{key}/{id}/{token}/id?i=N`: the stream of a 0.3 client.
