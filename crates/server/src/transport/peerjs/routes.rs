@@ -30,7 +30,7 @@ use crate::outbox::{Ending, Outbox};
 /// A POST may come a moment before the stream that was opened at the same time.
 const POST_RETRY: Duration = Duration::from_millis(25);
 
-/// How long a POSTed candidate waits. A browser sends POSTs side by side, so candidates overtake the
+/// How long a posted candidate waits. A browser sends its posts side by side, so candidates overtake the
 /// description that they belong to; the 0.3 client that hears them first loses them ("No
 /// remoteDescription"), and with all of them lost its connection never opens.
 const CANDIDATE_WAIT: Duration = Duration::from_millis(300);
