@@ -170,9 +170,11 @@ async fn message(
     {
         // The answer does not wait: a browser has six POSTs under way at most, and the description
         // may be the next. Nobody looks at it; the 0.3 client does not.
-        let (node, post) = (edge.node.clone(), post());
+        let (node, mut post) = (edge.node.clone(), post());
         tokio::spawn(async move {
             tokio::time::sleep(CANDIDATE_WAIT).await;
+            // The wait is no latency of the relay.
+            post.received = clock::now();
             if node.post(post).await.is_err() {
                 tracing::debug!("a candidate came as the server stopped");
             }
