@@ -59,9 +59,8 @@ impl<T> Queue<T> {
         self.filled.notify_one();
     }
 
-    /// Takes events out until `enough` of the weight is gone, the oldest first. For media, where
-    /// late is worse than never. How many were dropped.
-    pub(super) fn drop_oldest(&self) -> usize {
+    /// Drops all that waits. For media, where late is worse than never. How many there were.
+    pub(super) fn clear(&self) -> usize {
         let mut state = self.state();
         let dropped = state.events.len();
         state.events.clear();

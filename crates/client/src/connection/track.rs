@@ -143,7 +143,7 @@ impl RemoteInner {
     pub(super) fn push(&self, frame: EncodedFrame) -> bool {
         let mut wants_key_frame = false;
         if self.frames.is_full() {
-            let dropped = self.frames.drop_oldest();
+            let dropped = self.frames.clear();
             tracing::debug!(dropped, "frames of a track that nobody takes");
             self.broken.store(self.kind == TrackKind::Video, Ordering::Relaxed);
             wants_key_frame = true;

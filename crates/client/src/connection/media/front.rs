@@ -105,7 +105,7 @@ impl Front for MediaFront {
             Event::Rtp { track, packet } => {
                 if let Some(remote) = self.remote(track) {
                     if remote.packets.is_full() {
-                        remote.packets.drop_oldest();
+                        remote.packets.clear();
                     }
                     let bytes = packet.payload.len();
                     remote.packets.push(packet, bytes);

@@ -175,8 +175,10 @@ async fn message(
             tokio::time::sleep(CANDIDATE_WAIT).await;
             // The wait is no latency of the relay.
             post.received = clock::now();
-            if node.post(post).await.is_err() {
-                tracing::debug!("a candidate came as the server stopped");
+            match node.post(post).await {
+                Ok(Ok(())) => {}
+                Ok(Err(refused)) => tracing::debug!(?refused, "a candidate that waited"),
+                Err(_) => tracing::debug!("a candidate came as the server stopped"),
             }
             drop(place);
         });
