@@ -35,13 +35,13 @@ pub(crate) struct EngineOptions {
     pub(crate) media: Option<MediaOptions>,
 }
 
-/// What comes out.
+/// What comes out of a value that is driven: of an engine, or of the link around it.
 #[derive(Debug)]
-pub(crate) enum Output {
+pub(crate) enum Output<E = Event> {
     /// A datagram to send from the candidate `source` to `destination`.
     Transmit { source: SocketAddr, destination: SocketAddr, data: Vec<u8> },
     /// Something happened.
-    Event(Event),
+    Event(E),
     /// Nothing more until then, or until the next input.
     Timeout(Instant),
 }

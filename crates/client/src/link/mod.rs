@@ -42,15 +42,7 @@ pub(crate) enum Purpose {
 }
 
 /// What comes out.
-#[derive(Debug)]
-pub(crate) enum Output {
-    /// A datagram to send from the candidate `source` to `destination`.
-    Transmit { source: SocketAddr, destination: SocketAddr, data: Vec<u8> },
-    /// Something happened.
-    Event(Event),
-    /// Nothing more until then, or until the next input.
-    Timeout(Instant),
-}
+pub(crate) type Output = engine::Output<Event>;
 
 /// What happens to a link.
 #[derive(Debug)]
