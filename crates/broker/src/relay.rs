@@ -39,6 +39,9 @@ impl Broker {
                 let source = entry.address.clone();
                 self.send(now, source, to, signal);
             }
+            Request::Room { room, .. } => {
+                self.tell(session, Event::Refused(Refusal::NotInRoom(room)));
+            }
         }
     }
 

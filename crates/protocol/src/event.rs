@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{PeerId, Signal};
+use crate::{PeerId, RoomEvent, RoomName, Signal};
 
 /// Something a client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,13 @@ pub enum Event {
         /// What is said.
         signal: Signal,
     },
+    /// A room tells something to a member.
+    Room {
+        /// The room.
+        room: RoomName,
+        /// What.
+        event: RoomEvent,
+    },
     /// What was said to this peer did not reach it in time.
     Expired {
         /// The peer that did not come.
@@ -36,7 +43,12 @@ impl Event {
         const BOOKKEEPING: usize = 128;
         match self {
             Self::Signal { signal, .. } => BOOKKEEPING + signal.weight(),
-            _ => BOOKKEEPING,
+            Self::Room { event, .. } => BOOKKEEPING + event.weight(),
+            Self::Opened
+            | Self::Resumed
+            | Self::Probe
+            | Self::Expired { .. }
+            | Self::Refused(_) => BOOKKEEPING,
         }
     }
 }
@@ -86,6 +98,35 @@ pub enum Refusal {
         "The server keeps no more messages for peers that are not connected; last refused: {0}"
     )]
     AppMailFull(PeerId),
+    /// A text that cannot name a room.
+    #[error("Invalid room name: it {0}")]
+    InvalidRoom(crate::InvalidId),
+    /// The room exists, and media travels otherwise in it.
+    #[error("The room {room} exists already and is of type {}", mode.name())]
+    RoomMode {
+        /// The room.
+        room: RoomName,
+        /// What it is.
+        mode: crate::RoomMode,
+    },
+    /// Only members may ask this.
+    #[error("Not in the room {0}: join it first")]
+    NotInRoom(RoomName),
+    /// The room has as many members as it may have; the number is the limit.
+    #[error("The room {0} is full: the limit is {1} members")]
+    RoomFull(RoomName, usize),
+    /// The peer is in as many rooms as it may be in.
+    #[error("In too many rooms: the limit is {0}")]
+    TooManyRooms(usize),
+    /// The app has as many rooms as it may have.
+    #[error("The server keeps no more rooms for this key: the limit is {0}")]
+    AppRoomsFull(usize),
+    /// The app, or this server, has no selective forwarding unit.
+    #[error("Rooms of type sfu are not available for this key")]
+    NoSfu,
+    /// What flows between the two would not be understood.
+    #[error("{0}")]
+    Incompatible(String),
 }
 
 impl Refusal {
@@ -105,6 +146,14 @@ impl Refusal {
             Self::TooManyMessages(_) => "message_rate",
             Self::SenderMailFull(_) => "sender_mail",
             Self::AppMailFull(_) => "app_mail",
+            Self::InvalidRoom(_) => "invalid_room",
+            Self::RoomMode { .. } => "room_mode",
+            Self::NotInRoom(_) => "not_in_room",
+            Self::RoomFull(..) => "room_full",
+            Self::TooManyRooms(_) => "too_many_rooms",
+            Self::AppRoomsFull(_) => "app_rooms_full",
+            Self::NoSfu => "no_sfu",
+            Self::Incompatible(_) => "incompatible",
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod msgpack;
 mod packed;
 pub mod peerjs;
 mod request;
+mod room;
 mod signal;
 pub mod value;
 
@@ -22,5 +23,6 @@ pub use event::{Event, Refusal};
 pub use id::{Address, AppKey, InvalidId, PeerId};
 pub use packed::Packed;
 pub use request::Request;
-pub use signal::{Envelope, Json, Signal, SignalKind};
+pub use room::{LogAction, LogEntry, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest};
+pub use signal::{Dialect, Envelope, Json, Signal, SignalKind};
 pub use value::{Date, Value};

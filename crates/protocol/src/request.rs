@@ -1,6 +1,6 @@
 //! What clients ask of the broker, in no dialect.
 
-use crate::{PeerId, Signal};
+use crate::{PeerId, RoomName, RoomRequest, Signal};
 
 /// A client's wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,13 @@ pub enum Request {
         to: PeerId,
         /// What to say.
         signal: Signal,
+    },
+    /// Ask a room for something.
+    Room {
+        /// The room.
+        room: RoomName,
+        /// What for.
+        request: RoomRequest,
     },
     /// Forget me: the id becomes free at once.
     Depart,

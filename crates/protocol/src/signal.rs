@@ -17,12 +17,24 @@ pub enum SignalKind {
     Leave,
     /// The receiver's messages did not reach the sender in time.
     Expire,
+    /// The sender closes one connection to the receiver: SkyWay's forced close.
+    Close,
+    /// The receiver's offer was not delivered, because what would flow on the connection would not
+    /// be understood; the payload is a JSON text that says why. Only servers say this.
+    Reject,
 }
 
 impl SignalKind {
     /// All kinds, for tables.
-    pub const ALL: [Self; 5] =
-        [Self::Offer, Self::Answer, Self::Candidate, Self::Leave, Self::Expire];
+    pub const ALL: [Self; 7] = [
+        Self::Offer,
+        Self::Answer,
+        Self::Candidate,
+        Self::Leave,
+        Self::Expire,
+        Self::Close,
+        Self::Reject,
+    ];
 
     /// A lower-case word for logs and metrics.
     pub fn name(self) -> &'static str {
@@ -32,6 +44,8 @@ impl SignalKind {
             Self::Candidate => "candidate",
             Self::Leave => "leave",
             Self::Expire => "expire",
+            Self::Close => "close",
+            Self::Reject => "reject",
         }
     }
 
@@ -40,6 +54,16 @@ impl SignalKind {
     pub fn waits_for_peer(self) -> bool {
         matches!(self, Self::Offer | Self::Answer | Self::Candidate)
     }
+}
+
+/// Whose wire format a client speaks, and a payload is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Dialect {
+    /// `PeerJS` of all generations, the SkyWay fork of it, and our own SDKs.
+    #[default]
+    PeerJs,
+    /// `skyway-js` 1.x to 4.x (`ECLWebRTC`).
+    SkyWay,
 }
 
 /// JSON text exactly as a client sent it: order, spacing and unknown members survive.
@@ -72,12 +96,14 @@ pub struct Signal {
     pub kind: SignalKind,
     /// The dialect's own object, untouched. `None` where the frame had no such member.
     pub payload: Option<Json>,
+    /// Whose object.
+    pub dialect: Dialect,
 }
 
 impl Signal {
     /// A signal that carries nothing but its kind.
     pub fn bare(kind: SignalKind) -> Self {
-        Self { kind, payload: None }
+        Self { kind, payload: None, dialect: Dialect::default() }
     }
 
     /// Its weight in bytes, for limits.

@@ -93,7 +93,7 @@ impl Model {
                 seat.opened = Some(now);
             }
             Event::Probe => assert!(seat.is_open(), "{session:?} is probed before it is open"),
-            Event::Refused(_) => {}
+            Event::Refused(_) | Event::Room { .. } => {}
             Event::Expired { peer } => {
                 assert!(seat.is_open(), "{session:?} is told EXPIRE before it is open");
                 let pair = (seat.address.clone(), peer.clone());

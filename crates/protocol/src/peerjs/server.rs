@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::{Event, InvalidId, Json, PeerId, Refusal, Request, Signal, SignalKind};
+use crate::{Dialect, Event, InvalidId, Json, PeerId, Refusal, Request, Signal, SignalKind};
 
 /// What a client's frame means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,17 +93,22 @@ pub fn decode(frame: &str) -> Result<ClientFrame, FrameError> {
         _ => return Ok(ClientFrame::Ignored),
     };
     let payload = raw.payload.map(|value| Json::trusted(value.get()));
-    Ok(ClientFrame::Request(Request::Send { to, signal: Signal { kind, payload } }))
+    Ok(ClientFrame::Request(Request::Send {
+        to,
+        signal: Signal { kind, payload, dialect: Dialect::PeerJs },
+    }))
 }
 
-fn wire_type(kind: SignalKind) -> &'static str {
-    match kind {
+/// `None` for what the dialect has no word for.
+fn wire_type(kind: SignalKind) -> Option<&'static str> {
+    Some(match kind {
         SignalKind::Offer => "OFFER",
         SignalKind::Answer => "ANSWER",
         SignalKind::Candidate => "CANDIDATE",
         SignalKind::Leave => "LEAVE",
         SignalKind::Expire => "EXPIRE",
-    }
+        SignalKind::Close | SignalKind::Reject => return None,
+    })
 }
 
 /// The server's keepalive of the SkyWay fork; every other client ignores it.
@@ -115,10 +120,11 @@ pub const PING: &str = r#"{"type":"PING"}"#;
 pub fn encode(event: &Event, me: &PeerId, out: &mut String) {
     match event {
         Event::Opened => out.push_str(r#"{"type":"OPEN"}"#),
-        Event::Resumed | Event::Probe => {}
+        Event::Resumed | Event::Probe | Event::Room { .. } => {}
         Event::Signal { from, signal } => {
             let payload = signal.payload.as_ref().map(Json::as_str);
-            relayed(wire_type(signal.kind), from, me, payload, out);
+            let Some(kind) = wire_type(signal.kind) else { return };
+            relayed(kind, from, me, payload, out);
         }
         Event::Expired { peer } => relayed("EXPIRE", peer, me, None, out),
         Event::Refused(refusal) => {
