@@ -5,6 +5,7 @@
 //! answers [`Output::Timeout`].
 
 mod channel;
+mod dtls;
 mod media;
 mod stats;
 
@@ -109,6 +110,9 @@ impl Engine {
         config.set_max_stun_rto(LONGEST_RTO);
         config.set_max_stun_retransmits(RETRANSMITS);
         let mut config = config
+            .set_crypto_provider(dtls::crypto())
+            // Between two of ours SCTP is there as soon as DTLS is; others ignore the offer of it.
+            .set_snap_enabled(true)
             .set_sctp_max_buffered_amount(channel::LARGEST_MESSAGE + channel::HIGHEST_WATER)
             .set_stats_interval(Some(Duration::from_secs(1)))
             .clear_codecs();
@@ -246,8 +250,13 @@ impl Engine {
     /// The same; where no goodbye can be said, without.
     pub(crate) fn close(&mut self) {
         if !self.try_close() {
-            self.rtc.disconnect();
+            self.abort();
         }
+    }
+
+    /// Ends at once, without a word.
+    pub(crate) fn abort(&mut self) {
+        self.rtc.disconnect();
     }
 
     /// Whether there is anything left to do.

@@ -251,11 +251,16 @@ impl Link {
 
     fn fail(&mut self, error: ConnectionError) {
         if !self.closed {
+            let connected = self.timers.has_connected();
             self.closed = true;
             self.timers.stop();
             self.events.push_back(Event::Ice(IceState::Failed));
             self.events.push_back(Event::Closed(Some(error)));
-            self.engine.close();
+            if connected {
+                self.engine.close();
+            } else {
+                self.engine.abort();
+            }
         }
     }
 
@@ -265,7 +270,7 @@ impl Link {
         let waiting = self.channel.as_ref().is_some_and(|channel| channel.busy(&mut self.engine));
         if !self.timers.has_connected() {
             // Nobody is there to hear a goodbye.
-            self.engine.close();
+            self.engine.abort();
         } else if waiting && !self.closed {
             self.timers.flush(now);
         } else if !self.engine.try_close() {
