@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Loads peerway and the npm package `peer` 1.0.2 in turn on this machine and prints a table of both.
-#   SERVERS="peerway peerserver"   which of them
+# Loads peerway and another server in turn on this machine and prints a table of both.
+#   SUITE=peerjs                   clients of PeerJS, beside the npm package `peer` 1.0.2; or
+#   SUITE=skyway                   clients of skyway-js, beside a plain relay on socket.io 2.5 (socketio/server.mjs)
+#   SERVERS="peerway peerserver"   which of the two: peerway, and peerserver or socketio
 #   ROUNDS=2                       how often each scenario runs against each server
 #   BENCH_BIN=...                a peerway that is built already
 set -euo pipefail
@@ -18,13 +20,27 @@ built=${BENCH_BIN:-}
 unset "${!PEERWAY_@}" PORT PEERSERVER_PATH
 export PEERWAY_LIMITS__MESSAGES_PER_SECOND=1000000
 
-read -ra servers <<<"${SERVERS:-peerway peerserver}"
+suite=${SUITE:-peerjs}
+case $suite in
+  peerjs) theirs=peerserver key=peerjs ;;
+  skyway) theirs=socketio key=12345678-1234-1234-1234-123456789abc ;;
+  *) echo "bench/run.sh: no such suite: $suite (peerjs, skyway)" >&2; exit 2 ;;
+esac
+read -ra servers <<<"${SERVERS:-peerway $theirs}"
 scenarios=(
   "idle --clients 10000"
   "connect --count 10000 --concurrency 16"
   "relay --pairs 50 --rate 2000 --seconds 15"
   "relay --pairs 50 --window 8 --rate 0 --seconds 8"
   "flood --seconds 4"
+)
+# Node keeps some 20 KiB per socket, and a room's joins go to all who are in it.
+[[ $suite == peerjs ]] || scenarios=(
+  "idle --clients 5000"
+  "connect --count 5000 --concurrency 16"
+  "room --rooms 4 --members 50 --size 200"
+  "${scenarios[2]}"
+  "${scenarios[3]}"
 )
 
 main() {
@@ -44,7 +60,7 @@ main() {
       done
     done
   done
-  "$bench" table "$reports"
+  "$bench" table --suite "$suite" --theirs "$theirs" "$reports"
 }
 
 build() {
@@ -60,7 +76,10 @@ build() {
         peerserver=$cache/node_modules/.bin/peerjs
         [[ -x $peerserver ]] || (cd "$here" && npm install --prefix "$cache" --no-save peer@1.0.2 >&2)
         ;;
-      *) fail "no such server: $server (peerway, peerserver)" ;;
+      socketio)
+        [[ -d $cache/node_modules/socket.io ]] || (cd "$here" && npm install --prefix "$cache" --no-save socket.io@2.5.1 >&2)
+        ;;
+      *) fail "no such server: $server (peerway, $theirs)" ;;
     esac
   done
   cargo build --release --manifest-path "$root/Cargo.toml" "${packages[@]}" >&2
@@ -71,16 +90,17 @@ measure() {
   local server=$1 scenario
   read -ra scenario <<<"$2"
   start_server "$server"
-  "$bench" "${scenario[@]}" --server "$server" --port "$port" --pid "$server_pid" --json >>"$reports"
+  "$bench" "${scenario[@]}" --server "$server" --dialect "$suite" --key "$key" --port "$port" --pid "$server_pid" --json >>"$reports"
   stop_server
 }
 
 start_server() {
-  local flags=(--port "$port" --key peerjs --concurrent_limit 100000) command
+  local flags=(--port "$port" --key "$key" --concurrent_limit 100000) command
   case $1 in
     # PeerServer has no TURN.
     peerway) command=("$peerway" "${flags[@]}" --sessions_per_address 1000000 --no-turn) ;;
     peerserver) command=("$peerserver" "${flags[@]}") ;;
+    socketio) command=(env NODE_PATH="$cache/node_modules" node "$here/socketio/server.cjs" "$port") ;;
   esac
   # 9>&-: a server that outlives the script must not keep the lock.
   "${command[@]}" >/dev/null 2>"$cache/$1.stderr" 9>&- &

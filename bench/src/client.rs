@@ -1,4 +1,4 @@
-//! One PeerJS client as the server sees it: a WebSocket that reached OPEN.
+//! One client as the server sees it: a WebSocket that reached OPEN.
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use bytes::{Buf, BytesMut};
@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use crate::dialect::Opening;
 use crate::frame::{self, Incoming, MaskedFrame};
 use crate::identity;
 use crate::target::Target;
@@ -35,10 +36,15 @@ impl Client {
         let mut reader = Reader { stream, unread: BytesMut::new() };
         reader.expect_upgrade().await?;
         let mut client = Self { id, reader, writer };
-        match client.receive().await? {
-            Incoming::Text(text) if &text[..] == br#"{"type":"OPEN"}"# => Ok(client),
-            Incoming::Text(text) => bail!("no OPEN but {}", String::from_utf8_lossy(&text)),
-            Incoming::Ping(_) | Incoming::Close(_) => bail!("closed before OPEN"),
+        loop {
+            let Incoming::Text(text) = client.receive().await? else {
+                bail!("closed before OPEN");
+            };
+            match target.dialect.opening(&text) {
+                Opening::Open => return Ok(client),
+                Opening::Underway => {}
+                Opening::Refused => bail!("no OPEN but {}", String::from_utf8_lossy(&text)),
+            }
         }
     }
 

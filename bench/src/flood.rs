@@ -81,7 +81,7 @@ fn flood_from_here(target: &Target, size: usize, duration: Duration) -> Result<(
         let Client { id, reader, mut writer } = Client::open(target).await?;
         let end = clock::now() + duration;
         let verdict = tokio::spawn(listen(reader, end + PATIENCE));
-        let sent = write(&mut writer, Offer::new(&id, size), end).await;
+        let sent = write(&mut writer, Offer::new(target.dialect, &id, size), end).await;
         let verdict = verdict.await.map_err(|_| anyhow!("the listener panicked"))?;
         Ok((sent, verdict))
     })

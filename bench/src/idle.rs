@@ -19,9 +19,9 @@ pub(crate) struct Idle {
     /// How many connect at once
     #[arg(long, default_value_t = 64)]
     concurrency: usize,
-    /// Seconds between two HEARTBEATs of a client, as PeerJS 1.x sends them
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
-    heartbeat: u64,
+    /// Seconds between two heartbeats of a client; by default as the dialect's clients send them
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    heartbeat: Option<u64>,
     /// Seconds the clients stay before the memory is read
     #[arg(long, default_value_t = 10)]
     hold: u64,
@@ -43,12 +43,13 @@ pub(crate) struct Report {
 
 pub(crate) async fn run(target: Target, idle: Idle) -> Result<Report> {
     let process = target.process()?;
-    let heartbeat = Duration::from_secs(idle.heartbeat);
+    let (beat, usual) = target.dialect.heartbeat();
+    let heartbeat = idle.heartbeat.map_or(usual, Duration::from_secs);
     let base_bytes = process.settled_resident().await?;
     let fresh = process.cpu_times()?;
     let clients = crowd::repeat(idle.clients, idle.concurrency, move || {
         let target = target.clone();
-        async move { Ok(tokio::spawn(stay(Client::open(&target).await?, heartbeat))) }
+        async move { Ok(tokio::spawn(stay(Client::open(&target).await?, beat, heartbeat))) }
     })
     .await?;
     let opened = process.cpu_times()?;
@@ -70,8 +71,8 @@ pub(crate) async fn run(target: Target, idle: Idle) -> Result<Report> {
     })
 }
 
-async fn stay(mut client: Client, heartbeat: Duration) -> Result<()> {
-    let beat = MaskedFrame::text(br#"{"type":"HEARTBEAT"}"#);
+async fn stay(mut client: Client, beat: &[u8], heartbeat: Duration) -> Result<()> {
+    let beat = MaskedFrame::text(beat);
     let mut beats = tokio::time::interval(heartbeat);
     beats.tick().await;
     loop {

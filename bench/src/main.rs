@@ -4,6 +4,7 @@ mod client;
 mod clock;
 mod connect;
 mod crowd;
+mod dialect;
 mod flood;
 mod frame;
 mod identity;
@@ -14,6 +15,7 @@ mod paced;
 mod pair;
 mod process;
 mod relay;
+mod room;
 mod saturated;
 mod table;
 mod target;
@@ -47,6 +49,8 @@ enum Scenario {
     Connect(connect::Connect),
     /// The cost of an OFFER from one client to another
     Relay(relay::Relay),
+    /// Rooms: what a join and a message to all others cost
+    Room(room::Room),
     /// One client sends OFFERs to nobody as fast as it can
     Flood(flood::Flood),
     /// Reports of earlier runs, made with --json, as a Markdown table
@@ -66,6 +70,7 @@ async fn main() -> Result<()> {
             output.print("connect", &connect::run(target, connect).await?)
         }
         Scenario::Relay(relay) => output.print(relay.scenario(), &relay::run(target, relay).await?),
+        Scenario::Room(room) => output.print("room", &room::run(target, room).await?),
         Scenario::Flood(flood) => output.print("flood", &flood::run(target, flood).await?),
         Scenario::Table(table) => {
             print!("{}", table::run(&table)?);

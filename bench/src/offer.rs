@@ -1,16 +1,16 @@
-//! An OFFER frame as PeerJS 1.5 writes it, of a chosen size, carrying the time it was due to be sent.
+//! An OFFER frame as the dialect's client writes it, of a chosen size, carrying the time it was due to be sent.
 
 use std::time::Duration;
 
 use crate::clock;
+use crate::dialect::Dialect;
 use crate::frame::MaskedFrame;
 use crate::identity::ID_LENGTH;
 
 /// Thirteen digits of nanoseconds last for 2.7 hours.
-const STAMP_LENGTH: usize = 13;
-const AFTER_STAMP: &str = r#"","reliable":false,"serialization":"binary"}"#;
-const BEFORE_DESTINATION: &str = r#","dst":""#;
-const AFTER_DESTINATION: &str = r#""}"#;
+pub(crate) const STAMP_LENGTH: usize = 13;
+/// What stands before a stamp: the last of these in a frame is the one.
+const MARK: &[u8] = b"dc_";
 
 /// What Chromium offers for one data channel; line ends as JSON escapes them.
 const SESSION: &str = concat!(
@@ -38,8 +38,8 @@ pub(crate) struct Offer {
 
 impl Offer {
     /// An OFFER to `destination` of `size` bytes of JSON, or of the least possible size if that is more.
-    pub(crate) fn new(destination: &str, size: usize) -> Self {
-        let least = json(destination, SESSION).len();
+    pub(crate) fn new(dialect: Dialect, destination: &str, size: usize) -> Self {
+        let least = json(dialect, destination, SESSION).len();
         let mut session = SESSION.to_owned();
         let mut missing = size.saturating_sub(least);
         while missing > CANDIDATE.len() + PADDING.len() + 4 {
@@ -49,9 +49,10 @@ impl Offer {
         if let Some(padding) = missing.checked_sub(PADDING.len() + 4) {
             session.extend([PADDING, &"x".repeat(padding), r"\r\n"]);
         }
-        let json = json(destination, &session);
-        let destination_at = json.len() - AFTER_DESTINATION.len() - ID_LENGTH;
-        let stamp_at = destination_at - BEFORE_DESTINATION.len() - AFTER_STAMP.len() - STAMP_LENGTH;
+        let json = json(dialect, destination, &session);
+        let [_, _, before_destination, after_destination] = dialect.offer();
+        let destination_at = json.len() - after_destination.len() - ID_LENGTH;
+        let stamp_at = destination_at - before_destination.len() - STAMP_LENGTH;
         Self { frame: MaskedFrame::text(json.as_bytes()), stamp_at, destination_at }
     }
 
@@ -66,34 +67,22 @@ impl Offer {
     }
 }
 
-/// How long ago the OFFER in this frame was due, if it is one of ours.
+/// How long ago what is in this frame was due, if it is one of ours.
 pub(crate) fn latency(relayed: &[u8]) -> Option<Duration> {
     let now = clock::stamp(clock::now());
     Some(Duration::from_nanos(now.saturating_sub(stamp(relayed)?)))
 }
 
-/// The server hands on `type`, `src`, `dst` and, at the end, the payload as it was.
 fn stamp(relayed: &[u8]) -> Option<u64> {
-    let rest = relayed.strip_suffix(b"}")?.strip_suffix(AFTER_STAMP.as_bytes())?;
-    let (_, stamp) = rest.split_last_chunk::<STAMP_LENGTH>()?;
+    let mark = relayed.windows(MARK.len()).rposition(|window| window == MARK)?;
+    let stamp = relayed[mark + MARK.len()..].first_chunk::<STAMP_LENGTH>()?;
     std::str::from_utf8(stamp).ok()?.parse().ok()
 }
 
-fn json(destination: &str, session: &str) -> String {
-    let connection = format!("dc_{:0STAMP_LENGTH$}", 0);
-    [
-        r#"{"type":"OFFER","payload":{"sdp":{"type":"offer","sdp":""#,
-        session,
-        r#""},"type":"data","connectionId":""#,
-        &connection,
-        r#"","label":""#,
-        &connection,
-        AFTER_STAMP,
-        BEFORE_DESTINATION,
-        destination,
-        AFTER_DESTINATION,
-    ]
-    .concat()
+fn json(dialect: Dialect, destination: &str, session: &str) -> String {
+    let [start, before_stamp, before_destination, end] = dialect.offer();
+    let stamp = "0".repeat(STAMP_LENGTH);
+    [start, session, before_stamp, &stamp, before_destination, destination, end].concat()
 }
 
 #[cfg(test)]
@@ -105,24 +94,37 @@ mod tests {
     fn an_offer_has_the_size_asked_for_and_is_json() {
         let id = identity::peer_id();
         for size in [1000, 1021, 2048, 2049, 16_384] {
-            let offer = Offer::new(&id, size);
+            let offer = Offer::new(Dialect::Peerjs, &id, size);
             let json = unmasked(&offer);
             assert!(json.len().abs_diff(size) < 20, "{} for {size}", json.len());
             serde_json::from_slice::<serde_json::Value>(&json).unwrap();
         }
-        assert_eq!(unmasked(&Offer::new(&id, 2048)).len(), 2048);
+        assert_eq!(unmasked(&Offer::new(Dialect::Peerjs, &id, 2048)).len(), 2048);
     }
 
     #[test]
     fn a_stamp_survives_the_relay() {
-        let mut offer = Offer::new(&identity::peer_id(), 2048);
+        let mut offer = Offer::new(Dialect::Peerjs, &identity::peer_id(), 2048);
         offer.stamped(1_234_567_890);
         let sent: serde_json::Value = serde_json::from_slice(&unmasked(&offer)).unwrap();
         let label = sent["payload"]["label"].as_str().unwrap();
         assert_eq!(label, "dc_0001234567890");
-        let relayed = format!(r#"{{"type":"OFFER","payload":{{"label":"{label}{AFTER_STAMP}}}"#);
+        let relayed =
+            format!(r#"{{"type":"OFFER","payload":{{"label":"{label}","reliable":false}}}}"#);
         assert_eq!(stamp(relayed.as_bytes()), Some(1_234_567_890));
         assert_eq!(stamp(br#"{"type":"OPEN"}"#), None);
+    }
+
+    #[test]
+    fn an_offer_of_skyway_is_a_socket_io_event() {
+        let mut offer = Offer::new(Dialect::Skyway, &identity::peer_id(), 2048);
+        offer.stamped(77);
+        let text = unmasked(&offer);
+        assert_eq!(stamp(&text), Some(77));
+        let event: serde_json::Value =
+            serde_json::from_slice(text.strip_prefix(b"42").unwrap()).unwrap();
+        assert_eq!(event[0], "SEND_OFFER");
+        assert_eq!(event[1]["label"], "dc_0000000000077");
     }
 
     fn unmasked(offer: &Offer) -> Vec<u8> {

@@ -29,7 +29,7 @@ pub(crate) async fn connect(target: &Target, count: usize, size: usize) -> Resul
         let target = target.clone();
         async move {
             let (sender, receiver) = (Client::open(&target).await?, Client::open(&target).await?);
-            let offer = Offer::new(&receiver.id, size);
+            let offer = Offer::new(target.dialect, &receiver.id, size);
             Ok(Pair { sender, receiver, offer })
         }
     })

@@ -1,4 +1,4 @@
-//! The reports of several runs as one Markdown table of peerway beside `PeerServer`.
+//! The reports of several runs as one Markdown table of peerway beside the server it is compared with.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 #[derive(Args)]
@@ -20,6 +20,17 @@ pub(crate) struct Table {
     /// The server to compare with
     #[arg(long, default_value = "peerserver")]
     theirs: String,
+    /// Which figures, and the goals for them
+    #[arg(long, value_enum, default_value_t = Suite::Peerjs)]
+    suite: Suite,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Suite {
+    /// Beside `PeerServer`
+    Peerjs,
+    /// Rooms and relaying over Socket.IO
+    Skyway,
 }
 
 struct Row {
@@ -35,6 +46,8 @@ struct Row {
 enum Goal {
     /// Ours over theirs at most this.
     Ratio(f64),
+    /// Ours at most this, in the unit of the row.
+    AtMost(f64),
     /// At least this part of the cores.
     Cores(f64),
     /// Told, not judged.
@@ -45,7 +58,7 @@ const KIBIBYTE: f64 = 1024.0;
 const MEBIBYTE: f64 = KIBIBYTE * KIBIBYTE;
 const THIRD: f64 = 1.0 / 3.0;
 
-const ROWS: &[Row] = &[
+const PEERJS: &[Row] = &[
     row("base memory, MiB", "idle", "/base_bytes", MEBIBYTE, Goal::Ratio(0.25)),
     row("memory per idle client, KiB", "idle", "/bytes_per_client", KIBIBYTE, Goal::Ratio(0.5)),
     row("CPU per connect-to-OPEN and close, us", "connect", "/cpu_us", 1.0, Goal::Ratio(THIRD)),
@@ -60,6 +73,22 @@ const ROWS: &[Row] = &[
     row("p99 lateness of the generator in that, us", "relay", "/lag_us/p99", 1.0, Goal::None),
     row("peak memory in a flood, MiB", "flood", "/peak_bytes", MEBIBYTE, Goal::None),
     row("p99 latency of others in a flood, us", "flood", "/latency_us/p99", 1.0, Goal::None),
+];
+
+const SKYWAY: &[Row] = &[
+    row("base memory, MiB", "idle", "/base_bytes", MEBIBYTE, Goal::None),
+    row("memory per idle client, KiB", "idle", "/bytes_per_client", KIBIBYTE, Goal::AtMost(12.0)),
+    row("CPU per connect-to-OPEN and close, us", "connect", "/cpu_us", 1.0, Goal::None),
+    row("connects per second", "connect", "/per_second", 1.0, Goal::None),
+    row("joins per second, rooms of 50", "room", "/joins_per_second", 1.0, Goal::None),
+    row("CPU per join, us", "room", "/join_cpu_us", 1.0, Goal::None),
+    row("room data heard per second", "room", "/heard_per_second", 1.0, Goal::None),
+    row("CPU per room data heard, us", "room", "/cpu_us", 1.0, Goal::None),
+    row("p99 latency of room data, us", "room", "/latency_us/p99", 1.0, Goal::None),
+    row("CPU per OFFER at 2000/s, us", "relay", "/cpu_us", 1.0, Goal::None),
+    row("CPU per OFFER, saturated, us", "saturate", "/cpu_us", 1.0, Goal::None),
+    row("OFFERs per second, saturated", "saturate", "/messages_per_second", 1.0, Goal::None),
+    row("p99 latency at 2000/s, us", "relay", "/latency_us/p99", 1.0, Goal::None),
 ];
 
 const fn row(
@@ -83,7 +112,11 @@ pub(crate) fn run(table: &Table) -> Result<String> {
     let cores = thread::available_parallelism()?.get();
     let mut out = format!("| | {} | {} | ratio | goal | met |\n", table.ours, table.theirs);
     out += "|---|--:|--:|--:|--:|---|\n";
-    for row in ROWS {
+    let rows = match table.suite {
+        Suite::Peerjs => PEERJS,
+        Suite::Skyway => SKYWAY,
+    };
+    for row in rows {
         let ours = row.median(&reports, &table.ours);
         let theirs = row.median(&reports, &table.theirs);
         let ratio = ours.zip(theirs).map(|(ours, theirs)| ours / theirs);
@@ -113,6 +146,7 @@ impl Goal {
         #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 cores")]
         let (goal, met) = match *self {
             Self::Ratio(most) => (format!("≤ {most:.2}"), ratio.map(|ratio| ratio <= most)),
+            Self::AtMost(most) => (format!("≤ {most:.0}"), ours.map(|ours| ours <= most)),
             Self::Cores(part) => {
                 let least = part * cores as f64;
                 (format!("≥ {least:.1} of {cores} cores"), ours.map(|ours| ours >= least))
@@ -145,10 +179,10 @@ mod tests {
             r#"{"server":"peerway","scenario":"saturate","cpu_us":99.0}"#,
         ]
         .map(|report| serde_json::from_str(report).unwrap());
-        let ours = ROWS[3].median(&reports, "peerway");
+        let ours = PEERJS[3].median(&reports, "peerway");
         assert_eq!(ours, Some(7.0));
-        assert_eq!(ROWS[3].median(&reports[..2], "peerway"), Some(6.0));
-        assert_eq!(ROWS[3].median(&reports, "peerserver"), None);
+        assert_eq!(PEERJS[3].median(&reports[..2], "peerway"), Some(6.0));
+        assert_eq!(PEERJS[3].median(&reports, "peerserver"), None);
         assert_eq!(Goal::Ratio(0.5).judge(ours, Some(0.5), 2).1, "yes");
         assert_eq!(Goal::Ratio(0.5).judge(ours, Some(0.6), 2).1, "**no**");
         assert_eq!(Goal::Cores(0.8).judge(Some(1.5), None, 2).1, "**no**");

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::dialect::Dialect;
 use crate::process::Process;
 
 #[derive(Args, Clone, Debug)]
@@ -20,6 +21,9 @@ pub(crate) struct Target {
     /// Path prefix of the server, as in the client option `path`
     #[arg(long, global = true, default_value = "/")]
     path: String,
+    /// Whose clients come
+    #[arg(long, global = true, value_enum, default_value_t = Dialect::Peerjs)]
+    pub(crate) dialect: Dialect,
     /// API key, as in the client option `key`
     #[arg(long, global = true, default_value = "peerjs")]
     key: String,
@@ -39,12 +43,12 @@ impl Target {
 
     /// The upgrade request with the headers a browser sends, because parsing them is part of the work.
     pub(crate) fn upgrade_request(&self, id: &str, token: &str) -> String {
-        let Self { key, .. } = self;
         let address = self.address();
         let path = self.path.trim_matches('/');
         let prefix = if path.is_empty() { "/".to_owned() } else { format!("/{path}/") };
+        let target = self.dialect.request_target(&prefix, &self.key, id, token);
         format!(
-            "GET {prefix}peerjs?key={key}&id={id}&token={token}&version=1.5.5 HTTP/1.1\r\n\
+            "GET {target} HTTP/1.1\r\n\
              Host: {address}\r\n\
              Connection: Upgrade\r\n\
              Pragma: no-cache\r\n\
