@@ -1,0 +1,116 @@
+//! What each subscription gets of a leg's bandwidth: audio first, then every picture small, then
+//! the larger ones step by step; rather a pause than a freeze.
+
+/// A step up needs this much more than it costs, in per cent, lest it be taken back at once.
+const HEADROOM: u64 = 115;
+
+/// What one subscription could get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// Bits per second of each layer, the smallest first, up to the largest that the subscriber
+    /// wants. Empty: nothing comes in.
+    pub layers: Vec<u64>,
+    /// Higher ones are served first.
+    pub priority: u8,
+    /// The layer it gets now.
+    pub current: Option<usize>,
+}
+
+/// Which layer each demand gets, `None` for a pause. `available` is what is left for pictures, in
+/// bits per second, once audio has its share; the demands share it by priority, and in their
+/// order where that is the same.
+pub fn allocate(available: u64, demands: &[Demand]) -> Vec<Option<usize>> {
+    let mut order: Vec<usize> = (0..demands.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(demands[index].priority));
+    let mut granted: Vec<Option<usize>> = vec![None; demands.len()];
+    let mut left = available;
+    let steps = demands.iter().map(|demand| demand.layers.len()).max().unwrap_or(0);
+    for layer in 0..steps {
+        for &index in &order {
+            let demand = &demands[index];
+            // Who did not get the step before does not skip it.
+            if layer > 0 && granted[index] != Some(layer - 1) {
+                continue;
+            }
+            let Some(&cost) = demand.layers.get(layer) else { continue };
+            let before = layer.checked_sub(1).map_or(0, |below| demand.layers[below]);
+            let more = cost.saturating_sub(before);
+            let is_new = demand.current.is_none_or(|current| layer > current);
+            let needed = if is_new { more.saturating_mul(HEADROOM) / 100 } else { more };
+            if needed <= left {
+                left -= more;
+                granted[index] = Some(layer);
+            }
+        }
+    }
+    granted
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn demand(layers: &[u64], current: Option<usize>) -> Demand {
+        Demand { layers: layers.to_vec(), priority: 0, current }
+    }
+
+    const CAMERA: [u64; 3] = [150, 500, 1500];
+
+    #[test]
+    fn all_get_the_small_picture_before_anybody_gets_a_large_one() {
+        let demands = [demand(&CAMERA, None), demand(&CAMERA, None), demand(&CAMERA, None)];
+        assert_eq!(allocate(10_000, &demands), [Some(2); 3]);
+        assert_eq!(allocate(1000, &demands), [Some(1), Some(0), Some(0)]);
+        assert_eq!(allocate(400, &demands), [Some(0), Some(0), None]);
+        assert_eq!(allocate(0, &demands), [None; 3]);
+    }
+
+    #[test]
+    fn the_screen_comes_first_when_it_is_asked_for() {
+        let mut demands = [demand(&CAMERA, None), demand(&[1000], None)];
+        assert_eq!(allocate(1150, &demands), [Some(1), None]);
+        demands[1].priority = 1;
+        assert_eq!(allocate(1150, &demands), [None, Some(0)]);
+    }
+
+    #[test]
+    fn a_step_up_wants_headroom_and_staying_does_not() {
+        assert_eq!(allocate(500, &[demand(&CAMERA, Some(0))]), [Some(0)]);
+        assert_eq!(allocate(500, &[demand(&CAMERA, Some(1))]), [Some(1)]);
+        assert_eq!(allocate(560, &[demand(&CAMERA, Some(0))]), [Some(1)]);
+    }
+
+    #[test]
+    fn what_does_not_come_in_is_not_granted() {
+        assert_eq!(allocate(1000, &[demand(&[], None), demand(&[100], None)]), [None, Some(0)]);
+    }
+
+    proptest! {
+        /// Never more than there is, and more bandwidth never takes a layer away from the first.
+        #[test]
+        fn the_sum_fits(
+            available in 0..5000_u64,
+            wants in prop::collection::vec((prop::collection::vec(1..1000_u64, 0..4), 0..3_u8), 0..6),
+        ) {
+            let demands: Vec<Demand> = wants
+                .into_iter()
+                .map(|(mut layers, priority)| {
+                    layers.sort_unstable();
+                    Demand { layers, priority, current: None }
+                })
+                .collect();
+            let granted = allocate(available, &demands);
+            let sum: u64 = granted
+                .iter()
+                .zip(&demands)
+                .filter_map(|(layer, demand)| layer.map(|layer| demand.layers[layer]))
+                .sum();
+            prop_assert!(sum <= available);
+            let served = granted.iter().flatten().count();
+            let more = allocate(available * 2, &demands).iter().flatten().count();
+            prop_assert!(more >= served);
+        }
+    }
+}
