@@ -27,6 +27,11 @@ main() {
   check "formatting" cargo fmt --all --check
   check "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
   rust_tests cargo test --workspace --locked --no-fail-fast
+  # Encoders and decoders are not built otherwise.
+  check "lints with codecs" cargo clippy -p peerway --all-targets --all-features --locked -- -D warnings
+  rust_tests cargo test -p peerway --all-features --locked --lib codec::
+  rust_tests cargo test -p peerway --all-features --locked --test codec
+  rust_tests cargo test -p peerway --all-features --locked --doc codec
   if [[ $mode != quick ]]; then
     need chromium chromium
     need firefox-esr firefox-esr

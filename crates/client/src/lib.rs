@@ -45,8 +45,9 @@
 //! Data with every generation of `PeerJS` since 0.3, in `binary`, `binary-utf8`, `json`, `raw` (`none`
 //! before 1.5) and `MsgPack`; which form the other side reads is found out from its offer or answer.
 //! Calls in VP8, VP9, H264, AV1, Opus and G.711: encoded [frames](media::EncodedFrame) in and out, or
-//! [RTP packets](media::RtpPacket); encoders, decoders and devices are the application's.
-//! [`media`] has a test source that needs none of them, and a recorder.
+//! [RTP packets](media::RtpPacket); devices are the application's. [`media`] has a test source that
+//! needs none, and a recorder. Raw pictures and sound are a cargo feature away: `codec-vpx` (VP8, VP9),
+//! `codec-h264` and `codec-opus` bring module `codec` with encoders and decoders.
 //!
 //! # Runtime
 //!
@@ -54,7 +55,15 @@
 //! peer, one for each connection, none left behind when the last handle is dropped. A connection has
 //! sockets of its own. All futures are `Send`; which are cancel-safe is said at each.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod clock;
+#[cfg(any(feature = "codec-opus", feature = "codec-vpx", feature = "codec-h264"))]
+#[cfg_attr(
+    docsrs,
+    doc(cfg(any(feature = "codec-opus", feature = "codec-vpx", feature = "codec-h264")))
+)]
+pub mod codec;
 mod connection;
 mod engine;
 mod link;

@@ -12,14 +12,7 @@ use crate::stub;
 use crate::support::{TestServer, closed_port, local, refusal};
 
 fn app(edit: impl FnOnce(&mut AppConfig)) -> Vec<AppConfig> {
-    let mut app = AppConfig {
-        key: "peerjs".into(),
-        secret: None,
-        require_signed_id: false,
-        origins: Vec::new(),
-        allow_discovery: None,
-        concurrent_limit: None,
-    };
+    let mut app = AppConfig::named("peerjs");
     edit(&mut app);
     vec![app]
 }
