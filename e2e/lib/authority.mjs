@@ -9,13 +9,13 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 export class Authority {
-  // What it signs is for this machine by name and by these addresses.
-  static async found(addresses = ['127.0.0.1']) {
+  // What it signs is for this machine by these names and addresses.
+  static async found(addresses = ['127.0.0.1'], hosts = ['localhost']) {
     const authority = new Authority();
     authority.directory = await mkdtemp(`${tmpdir()}/peerway-e2e-`);
     process.once('exit', () => rmSync(authority.directory, { recursive: true, force: true }));
     await authority.#sign('authority', ['-addext', 'keyUsage=critical,keyCertSign']);
-    const names = ['DNS:localhost', ...addresses.map((address) => `IP:${address}`)];
+    const names = [...hosts.map((host) => `DNS:${host}`), ...addresses.map((address) => `IP:${address}`)];
     await authority.#sign('server', [
       ...['-CA', authority.#file('authority.pem'), '-CAkey', authority.#file('authority.key')],
       ...['-addext', 'basicConstraints=critical,CA:FALSE'],

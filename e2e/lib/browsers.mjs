@@ -10,8 +10,10 @@ const browsers = { chromium, firefox };
 
 export const browserNames = process.env.E2E_BROWSER ? [process.env.E2E_BROWSER] : Object.keys(browsers);
 
-// `authority`: whose certificates to trust. `origin`: of the pages, which may use a camera whatever it is.
-export const launch = (name, { authority } = {}) => puppeteer.launch(optionsOf(name, authority));
+// `authority`: whose certificates to trust. `names`: where Chromium finds hosts of other names, `host:port` to
+// `host:port`. `origin`: of the pages, which may use a camera whatever it is.
+export const launch = (name, { authority, names } = {}) =>
+  puppeteer.launch(optionsOf(name, authority, undefined, names));
 
 // The browser runs on the host, and is driven from here through a door.
 export async function launchOn(host, name, origin) {
@@ -26,14 +28,15 @@ export async function launchOn(host, name, origin) {
   });
 }
 
-const optionsOf = (name, authority, origin = 'http://127.0.0.1') => ({
-  ...browsers[name](authority, new URL(origin)),
+const optionsOf = (name, authority, origin = 'http://127.0.0.1', names = {}) => ({
+  ...browsers[name](authority, new URL(origin), names),
   headless: !process.env.E2E_HEADFUL,
 });
 
-function chromium(authority, { origin, hostname }) {
+function chromium(authority, { origin, hostname }, names) {
   // The names of TURN servers are looked up with a dot at the end.
   const reachable = ['127.0.0.1', 'localhost', 'localhost.', hostname].map((host) => `, EXCLUDE ${host}`);
+  const elsewhere = Object.entries(names).map(([from, to]) => `MAP ${from} ${to}, `);
   return {
     browser: 'chrome',
     executablePath: '/usr/bin/chromium',
@@ -46,7 +49,7 @@ function chromium(authority, { origin, hostname }) {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      `--host-resolver-rules=MAP * ~NOTFOUND${reachable.join('')}`,
+      `--host-resolver-rules=${elsewhere.join('')}MAP * ~NOTFOUND${reachable.join('')}`,
       `--unsafely-treat-insecure-origin-as-secure=${origin}`,
       '--use-fake-ui-for-media-stream',
       '--use-fake-device-for-media-stream',

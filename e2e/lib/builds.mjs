@@ -1,4 +1,5 @@
-// The published PeerJS builds, fetched from the npm registry into .cache and read from their verified tarballs.
+// The published builds of PeerJS and SkyWay, fetched from the npm registry into .cache and read from their verified
+// tarballs.
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,7 +11,8 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const cache = fileURLToPath(new URL('../.cache/', import.meta.url));
 
-// `npm pack` and not `npm install`: the dependencies of 0.3.14 include a git repository, and the builds need none.
+// `npm pack` and not `npm install`: the dependencies of peerjs 0.3.14 and skyway-js 1.1.20 include a git repository, and
+// the builds need none. A bare version is one of PeerJS.
 const builds = {
   '0.3.14': {
     script: 'dist/peer.js',
@@ -28,12 +30,22 @@ const builds = {
     script: 'dist/peerjs.js',
     integrity: 'sha512-crxVb3o2JrBcSFXmtYrWgcxhVm5G36SM2jolnj50SqiADkomiDA9ITaj6VBZ6S9MIx0FSwgPjTSEEK+1HbG4Tw==',
   },
+  'skyway-js-1.1.20': {
+    script: 'dist/skyway.js',
+    integrity: 'sha512-+dpH7PjcIPBdz+1HX5935hPfVAmD4DtvV0wqWrY/VHR/P3FfYy2CGkZ2sQQtTx3VNokGIdMdxeSMpEpomIpa/w==',
+  },
+  'skyway-js-4.4.5': {
+    script: 'dist/skyway.js',
+    integrity: 'sha512-H/XSAsQA66+KL13w3VxplutnZ543tQzjE3rzMyY7Bgq7N0ZIGhWTq/KFSsUZr5zCEHO9E3ew4rC1Lwy8Sc+v7g==',
+  },
 };
 
-export const scriptOf = (version) => builds[version].script;
+export const scriptOf = (client) => builds[client].script;
 
-export async function readBuild(version, path) {
-  const tarball = await verifiedTarball(version);
+export const isSkyway = (client) => client.startsWith('skyway-js-');
+
+export async function readBuild(client, path) {
+  const tarball = await verifiedTarball(client);
   const { stdout } = await run('tar', ['-xzOf', tarball, `package/${path}`], {
     encoding: 'buffer',
     maxBuffer: 16 * 1024 * 1024,
@@ -41,18 +53,20 @@ export async function readBuild(version, path) {
   return stdout;
 }
 
-async function verifiedTarball(version) {
-  const tarball = `${cache}peerjs-${version}.tgz`;
+async function verifiedTarball(client) {
+  const name = isSkyway(client) ? client : `peerjs-${client}`;
+  const tarball = `${cache}${name}.tgz`;
   if (!existsSync(tarball)) {
     await mkdir(cache, { recursive: true });
-    await run('npm', ['pack', `peerjs@${version}`, '--ignore-scripts', '--pack-destination', cache]);
+    const [, packageName, version] = name.match(/^(peerjs|skyway-js)-(.+)$/);
+    await run('npm', ['pack', `${packageName}@${version}`, '--ignore-scripts', '--pack-destination', cache]);
   }
   const digest = createHash('sha512')
     .update(await readFile(tarball))
     .digest('base64');
-  if (`sha512-${digest}` !== builds[version].integrity) {
+  if (`sha512-${digest}` !== builds[client].integrity) {
     await rm(tarball);
-    throw new Error(`peerjs@${version} is not the pinned tarball: sha512-${digest}`);
+    throw new Error(`${name} is not the pinned tarball: sha512-${digest}`);
   }
   return tarball;
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 
-import { readBuild, scriptOf } from './builds.mjs';
+import { isSkyway, readBuild, scriptOf } from './builds.mjs';
 
 const types = { html: 'text/html; charset=utf-8', js: 'text/javascript', mjs: 'text/javascript' };
 
@@ -49,11 +49,14 @@ export class Pages {
 function tab(query) {
   const client = query.get('client');
   const scripts = [`/peerjs/${client}/${scriptOf(client)}`, '/page/samples.js', '/page/harness.js'];
+  if (isSkyway(client)) {
+    scripts.push('/page/rooms.js');
+  }
   if (query.get('webSocket') === 'false') {
     scripts.unshift('/page/dead_websocket.js');
   }
   const tags = scripts.map((source) => `<script src="${source}"></script>`);
-  return `<!doctype html><title>PeerJS ${client}</title><link rel="icon" href="data:,">${tags.join('')}`;
+  return `<!doctype html><title>${client}</title><link rel="icon" href="data:,">${tags.join('')}`;
 }
 
 async function file(pathname) {

@@ -1,8 +1,10 @@
-// The server under test: peerway, or PeerServer with E2E_SERVER=peerserver, as a process of its own.
+// The server under test as a process of its own: peerway, with E2E_SERVER=peerserver PeerServer, or with
+// E2E_SERVER=skyway-relay the socket.io server that skyway-js was captured against.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -10,10 +12,13 @@ import { freeTcpPort } from './ports.mjs';
 
 const PATIENCE_MS = 15_000;
 const chosen = process.env.E2E_SERVER ?? 'peerway';
-const programs = { peerway, peerserver };
+const programs = { peerway, peerserver, 'skyway-relay': skywayRelay };
 
 // What stock PeerServer 1.0.2 cannot do is skipped there, with the reason.
 export const unlessPeerServer = (reason) => ({ skip: chosen === 'peerserver' && reason });
+
+// What only peerway can do.
+export const onlyPeerway = (reason) => ({ skip: chosen !== 'peerway' && reason });
 
 export class Server {
   #program;
@@ -22,13 +27,15 @@ export class Server {
   #flags;
   #host;
 
-  // On a host of network.mjs it is reached from here through a door. `name`: peerway or peerserver.
-  static async start({ name = chosen, flags, host } = {}) {
+  // On a host of network.mjs it is reached from here through a door. `name`: one of the programs. `apps`: tables of the
+  // configuration file, one for each app. `tables`: others, by their name.
+  static async start({ name = chosen, flags, host, apps, tables } = {}) {
     const server = new Server();
     server.#program = programs[name]();
     flags ??= server.#program.withoutTurn;
     server.port = await freeTcpPort();
     server.#flags = ['--port', server.port, '--path', '/', '--allow_discovery', ...flags];
+    if (apps) server.#flags.push(...server.#program.forApps(apps, tables));
     server.#host = host;
     await host?.openDoor(server.port);
     await server.start();
@@ -44,7 +51,8 @@ export class Server {
   }
 
   async start() {
-    const [command, ...args] = [...(this.#host?.entry ?? []), this.#program.path, ...this.#flags];
+    const { path, before = [] } = this.#program;
+    const [command, ...args] = [...(this.#host?.entry ?? []), path, ...before, ...this.#flags];
     const env = { ...process.env, NO_COLOR: '1' };
     this.#process = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     process.once('exit', () => this.#process.kill('SIGKILL'));
@@ -110,10 +118,32 @@ function peerway() {
   );
   const path = process.env.E2E_BIN ?? built.find(existsSync) ?? built[0];
   // The ports of TURN are the same for all, so a server that is not to relay does without.
-  return { path, health: 'healthz', withoutTurn: ['--no-turn'], endsAtOnce: true };
+  return { path, health: 'healthz', withoutTurn: ['--no-turn'], endsAtOnce: true, forApps: configured };
+}
+
+function configured(apps, tables = {}) {
+  const directory = mkdtempSync(`${tmpdir()}/peerway-e2e-`);
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const named = Object.entries(tables).map(([name, settings]) => table(`[${name}]`, settings));
+  const text = [...named, ...apps.map((app) => table('[[app]]', app))].join('\n');
+  writeFileSync(`${directory}/peerway.toml`, text);
+  return ['--config', `${directory}/peerway.toml`];
+}
+
+// What JSON says of texts, numbers, booleans and lists TOML says too.
+function table(heading, settings) {
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${JSON.stringify(value)}\n`);
+  return `${heading}\n${lines.join('')}`;
 }
 
 function peerserver() {
   const installed = fileURLToPath(new URL('../node_modules/.bin/peerjs', import.meta.url));
   return { path: process.env.PEERSERVER_BIN ?? installed, health: '', withoutTurn: [], endsAtOnce: false };
+}
+
+function skywayRelay() {
+  const script = fileURLToPath(new URL('../capture/relay.mjs', import.meta.url));
+  const domains = ({ skyway }) => (skyway ? ['--domains', skyway.domains.join()] : []);
+  const forApps = (apps, tables = {}) => ['--apps', JSON.stringify(apps), ...domains(tables)];
+  return { path: process.execPath, before: [script], health: 'healthz', withoutTurn: [], endsAtOnce: true, forApps };
 }

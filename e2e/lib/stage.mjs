@@ -4,8 +4,10 @@ import { after, before, describe, test } from 'node:test';
 
 import { Agent } from './agent.mjs';
 import { browserNames, launch } from './browsers.mjs';
+import { isSkyway } from './builds.mjs';
 import { Pages } from './pages.mjs';
 import { Server } from './server.mjs';
+import { SkywayTab } from './skyway.mjs';
 import { Tab } from './tab.mjs';
 
 export function inEveryBrowser(define) {
@@ -62,11 +64,14 @@ export class Stage {
     });
   }
 
-  // A page with the given PeerJS loaded and no peer yet.
-  async tab(client, { seat = this.seats[0], ...options } = {}) {
+  // A page with the given client loaded and no peer yet. `port`: of what leads to the server. A page that is a `userAgent`
+  // says so to everybody.
+  async tab(client, { seat = this.seats[0], port = this.server.port, userAgent, ...options } = {}) {
     const name = `${client} tab ${this.#tabs.length + 1}`;
     const { browser, host } = seat;
-    const tab = new Tab(name, client, await browser.newPage(), { host, port: this.server.port });
+    const page = await browser.newPage();
+    if (userAgent) await page.setUserAgent({ userAgent });
+    const tab = new (isSkyway(client) ? SkywayTab : Tab)(name, client, page, { host, port });
     this.#tabs.push(tab);
     await tab.load(this.pages.urlFor(client, { host, ...options }));
     return tab;

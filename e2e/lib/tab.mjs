@@ -58,6 +58,13 @@ export class Tab {
     return this.run((event) => e2e.detailsOf(e2e.events, event).length, event);
   }
 
+  // What the errors of the peer said.
+  errors() {
+    return this.run(() =>
+      e2e.events.filter(([name]) => name === 'error').map(([, type, message]) => ({ type, message })),
+    );
+  }
+
   // 0.3 takes the close of the WebSocket it left for the loss of the one after a reconnect, so wait for it.
   async disconnect() {
     await this.run(() => e2e.peer.disconnect());
@@ -81,8 +88,8 @@ export class Tab {
     return new Link(this, await this.run((remote, options) => e2e.connect(remote, options), remote, options));
   }
 
-  async call(remote) {
-    return new Link(this, await this.run((remote) => e2e.call(remote), remote));
+  async call(remote, options = {}) {
+    return new Link(this, await this.run((remote, options) => e2e.call(remote, options), remote, options));
   }
 
   // Waits for this tab's end of a connection or call that another tab began.

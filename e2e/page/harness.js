@@ -8,10 +8,10 @@ window.e2e = (() => {
     if (serializers) options.serializers = Object.fromEntries(serializers.map((name) => [name, window[name]]));
     const peer = id === null ? new Peer(options) : new Peer(id, options);
     api.peer = peer;
-    for (const name of ['open', 'disconnected', 'close']) {
+    for (const name of ['open', 'disconnected', 'close', 'expiresin']) {
       peer.on(name, (detail) => events.push([name, detail ?? null]));
     }
-    peer.on('error', (error) => events.push(['error', error.type]));
+    peer.on('error', (error) => events.push(['error', error.type, error.message]));
     peer.on('connection', (connection) => follow(connection));
     peer.on('call', async (call) => {
       follow(call);
@@ -21,7 +21,9 @@ window.e2e = (() => {
 
   const connect = (remote, options) => follow(api.peer.connect(remote, options));
 
-  const call = async (remote) => follow(api.peer.call(remote, await camera()));
+  // Without a stream only the other end is to be seen, which PeerJS cannot do.
+  const call = async (remote, { receiveOnly = false, ...options } = {}) =>
+    follow(api.peer.call(remote, receiveOnly ? undefined : await camera(), options));
 
   function follow(connection) {
     const link = { connection, events: [], received: [] };
@@ -45,7 +47,7 @@ window.e2e = (() => {
     return samples.describe(value);
   }
 
-  const camera = () => navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+  const camera = (video = true) => navigator.mediaDevices.getUserMedia({ audio: true, video });
 
   function show(stream) {
     const video = document.body.appendChild(document.createElement('video'));
@@ -59,20 +61,20 @@ window.e2e = (() => {
   }
 
   async function framesDecoded(index) {
-    const { framesDecoded } = await inbound(index, 'video');
+    const { framesDecoded } = await inbound(rtcOf(links[index].connection), 'video');
     return framesDecoded ?? 0;
   }
 
   // What the statistics say of a track that comes in.
-  async function inbound(index, kind) {
-    const report = await links[index].connection.peerConnection.getStats();
+  async function inbound(rtc, kind) {
+    const report = (await rtc?.getStats()) ?? new Map();
     return [...report.values()].find((stats) => stats.type === 'inbound-rtp' && stats.kind === kind) ?? {};
   }
 
   // How far a call is to be seen and heard.
   async function reception(index) {
-    const { video } = links[index];
-    const audio = await inbound(index, 'audio');
+    const { connection, video } = links[index];
+    const audio = await inbound(rtcOf(connection), 'audio');
     return {
       decoded: await framesDecoded(index),
       presented: video.presented,
@@ -99,7 +101,7 @@ window.e2e = (() => {
 
   // What the path in use leads from and to, null while there is none. Firefox has no stats of transports.
   async function path(index) {
-    const report = await links[index].connection.peerConnection.getStats();
+    const report = await rtcOf(links[index].connection).getStats();
     const all = [...report.values()];
     const transport = all.find((stats) => stats.type === 'transport');
     const pair = all.find((stats) => stats.id === transport?.selectedCandidatePairId || stats.selected);
@@ -127,7 +129,11 @@ window.e2e = (() => {
 
   const detailsOf = (events, name) => events.filter((event) => event[0] === name).map((event) => event[1]);
 
-  // 0.3 says `id`, 1.x says `connectionId`.
+  // PeerJS, skyway-js since 1.4, skyway-js before.
+  const rtcOf = (connection) =>
+    connection.peerConnection ?? connection.getPeerConnection?.() ?? connection._negotiator?._pc;
+
+  // PeerJS 0.3 and skyway-js say `id`, PeerJS 1.x says `connectionId`.
   const idOf = ({ connection }) => connection.connectionId ?? connection.id;
 
   function story() {
@@ -135,7 +141,7 @@ window.e2e = (() => {
     return [JSON.stringify(events), ...chapters].join('\n');
   }
 
-  const inspection = { framesDecoded, reception, path, relayCandidates, detailsOf, idOf, story };
-  const api = { events, links, start, connect, call, send, ...inspection };
+  const inspection = { inbound, framesDecoded, reception, path, relayCandidates, detailsOf, idOf, rtcOf, story };
+  const api = { events, links, start, connect, call, send, camera, show, ...inspection };
   return api;
 })();

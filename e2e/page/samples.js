@@ -22,6 +22,9 @@ globalThis.samples = (() => {
       floats: [Float32Array.of(0.5, -1), Float64Array.of(Math.PI)],
     },
     'no bytes': [new Uint8Array(0)],
+    buffers: { first: noise(3), list: [noise(2), 'é'] },
+    '200 kB': noise(200_000),
+    file: new File([noise(200_000)], 'ein Name.bin', { type: 'application/x-noise' }),
     'part of a buffer': new Uint8Array(noise(1000)).subarray(10, 90),
     // PeerJS 1.5 packs by recursion: some thousand entries are too much for it.
     'long list': Array.from({ length: 1000 }, (_, index) => ({ index, name: `entry ${index}` })),
@@ -30,6 +33,10 @@ globalThis.samples = (() => {
   // A value that survives the way to the test: bytes become their length and digest, whatever their class, and a date
   // its milliseconds, also as the text that most serializations make of it.
   async function describe(value) {
+    if (value instanceof File) {
+      const { name, type } = value;
+      return { name, type, ...(await describe(await value.arrayBuffer())) };
+    }
     if (value instanceof Blob) return describe(await value.arrayBuffer());
     if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
       const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', value));

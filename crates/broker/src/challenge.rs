@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
-use peerway_protocol::{Address, Event, Refusal};
+use peerway_protocol::{Event, PeerAddress, Refusal};
 
 use crate::registry::State;
 use crate::{Broker, Channel, HangupReason, Open, SessionId};
@@ -17,8 +17,8 @@ const MAX_SESSIONS: usize = 4;
 /// Newcomers that wait for what becomes of the holder, one per address.
 #[derive(Debug, Default)]
 pub(crate) struct Challenges {
-    waiting: HashMap<Address, Newcomer>,
-    due: BTreeMap<(Instant, SessionId), Address>,
+    waiting: HashMap<PeerAddress, Newcomer>,
+    due: BTreeMap<(Instant, SessionId), PeerAddress>,
 }
 
 #[derive(Debug)]
@@ -36,19 +36,24 @@ impl Challenges {
         self.waiting.is_empty() && self.due.is_empty()
     }
 
+    /// Whether somebody waits for what becomes of the holder.
+    pub(crate) fn holds(&self, address: &PeerAddress) -> bool {
+        self.waiting.contains_key(address)
+    }
+
     fn insert(&mut self, due: Instant, open: Open) {
         let due = (due, open.session);
         self.due.insert(due, open.address.clone());
         self.waiting.insert(open.address.clone(), Newcomer { due, sessions: vec![open] });
     }
 
-    fn remove(&mut self, address: &Address) -> Vec<Open> {
+    fn remove(&mut self, address: &PeerAddress) -> Vec<Open> {
         let Some(newcomer) = self.waiting.remove(address) else { return Vec::new() };
         self.due.remove(&newcomer.due);
         newcomer.sessions
     }
 
-    fn next_due_by(&self, now: Instant) -> Option<Address> {
+    fn next_due_by(&self, now: Instant) -> Option<PeerAddress> {
         let ((due, _), address) = self.due.first_key_value()?;
         (*due <= now).then(|| address.clone())
     }
@@ -93,7 +98,7 @@ impl Broker {
     }
 
     /// The holder is alive.
-    pub(crate) fn refuse_challenger(&mut self, address: &Address) {
+    pub(crate) fn refuse_challenger(&mut self, address: &PeerAddress) {
         for open in self.challenges.remove(address) {
             self.sessions.remove(&open.session);
             self.refuse(open.session, Refusal::IdTaken);
@@ -101,7 +106,7 @@ impl Broker {
     }
 
     /// The holder is gone.
-    pub(crate) fn admit_challenger(&mut self, now: Instant, address: &Address) {
+    pub(crate) fn admit_challenger(&mut self, now: Instant, address: &PeerAddress) {
         for open in self.challenges.remove(address) {
             self.sessions.remove(&open.session);
             self.handle_open(now, open);

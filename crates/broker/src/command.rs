@@ -1,8 +1,8 @@
 //! What the broker wants done, and what it reports.
 
-use peerway_protocol::{Address, AppKey, Envelope, Event, Refusal, SignalKind};
+use peerway_protocol::{Address, AppKey, Event, PeerAddress, Refusal, SignalKind};
 
-use crate::{Proof, SessionId};
+use crate::{Claim, Parcel, SessionId};
 
 /// One thing to do. The driver does them in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,24 +19,17 @@ pub enum Command {
     /// End a session, after what its outbox holds. The broker has forgotten it already.
     Hangup(SessionId, HangupReason),
     /// Ask the backplane for an address; answered by `handle_claimed` or `handle_refused`.
-    Claim {
-        /// On whose behalf.
-        session: SessionId,
-        /// What is wanted.
-        address: Address,
-        /// Who may take it over later.
-        proof: Proof,
-    },
+    Claim(Claim),
     /// Give an address back.
     Release(Address),
-    /// Bring an envelope to the holder of its destination; `handle_undeliverable` if nobody is.
-    Forward(Envelope),
-    /// An envelope arrived for a peer that is no longer here: tell its sender's node.
-    Return(Envelope),
-    /// Ask for one `handle_up` when somebody holds the address.
-    Watch(Address),
+    /// Bring a parcel to the holder of its destination; `handle_undeliverable` if nobody is.
+    Forward(Parcel),
+    /// A parcel arrived for somebody who is no longer here: tell its sender's node.
+    Return(Parcel),
+    /// Ask for one `handle_up` when somebody holds the peer's address.
+    Watch(PeerAddress),
     /// No longer interested.
-    Unwatch(Address),
+    Unwatch(PeerAddress),
     /// Something worth counting happened.
     Report(Happening),
 }
@@ -69,6 +62,21 @@ pub enum Happening {
     SessionReplaced(AppKey),
     /// A peer came back within its grace.
     PeerResumed(AppKey),
+    /// A session's transport is gone, and its client may come back.
+    SessionLost(AppKey),
+    /// A room is open: its first member came, and this node hosts it.
+    RoomOpened(AppKey),
+    /// The last member went out of a room that this node hosted.
+    RoomClosed(AppKey),
+    /// A peer came into a room that this node hosts.
+    RoomJoined(AppKey),
+    /// A peer is out of a room that this node hosts.
+    RoomLeft(AppKey),
+    /// A member said something to a room that this node hosts.
+    RoomData {
+        /// How many are told.
+        receivers: usize,
+    },
     /// A client sent a signal.
     Received(SignalKind),
     /// A signal was put into its receiver's outbox.

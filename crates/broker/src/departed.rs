@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
-use peerway_protocol::{Address, PeerId};
+use peerway_protocol::{PeerAddress, PeerId};
 
 use crate::Proof;
 
@@ -21,8 +21,8 @@ pub(crate) struct Departed {
 
 #[derive(Debug)]
 pub(crate) struct DepartedPeers {
-    peers: HashMap<Address, (u64, Departed)>,
-    due: BTreeMap<(Instant, u64), Address>,
+    peers: HashMap<PeerAddress, (u64, Departed)>,
+    due: BTreeMap<(Instant, u64), PeerAddress>,
     capacity: usize,
     next_number: u64,
 }
@@ -40,9 +40,9 @@ impl DepartedPeers {
     /// settled early.
     pub(crate) fn remember(
         &mut self,
-        address: Address,
+        address: PeerAddress,
         departed: Departed,
-    ) -> Option<(Address, Departed)> {
+    ) -> Option<(PeerAddress, Departed)> {
         let due = departed.resume_until.max(departed.leave_at)?;
         self.recall(&address);
         let number = self.next_number;
@@ -57,7 +57,7 @@ impl DepartedPeers {
     }
 
     /// The peer is back, or somebody else has its id.
-    pub(crate) fn recall(&mut self, address: &Address) -> Option<Departed> {
+    pub(crate) fn recall(&mut self, address: &PeerAddress) -> Option<Departed> {
         let (number, departed) = self.peers.remove(address)?;
         if let Some(due) = departed.resume_until.max(departed.leave_at) {
             self.due.remove(&(due, number));
@@ -66,11 +66,11 @@ impl DepartedPeers {
     }
 
     /// Takes the next one whose time is over.
-    pub(crate) fn settle_one(&mut self, now: Instant) -> Option<(Address, Departed)> {
+    pub(crate) fn settle_one(&mut self, now: Instant) -> Option<(PeerAddress, Departed)> {
         self.pop_first(Some(now))
     }
 
-    fn pop_first(&mut self, until: Option<Instant>) -> Option<(Address, Departed)> {
+    fn pop_first(&mut self, until: Option<Instant>) -> Option<(PeerAddress, Departed)> {
         let entry = self.due.first_entry()?;
         if until.is_some_and(|until| entry.key().0 > until) {
             return None;

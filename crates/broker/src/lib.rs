@@ -10,35 +10,44 @@ mod challenge;
 mod command;
 mod departed;
 mod limits;
+mod lost;
 mod mailbox;
+mod parcel;
 mod registry;
 mod relay;
+mod rooms;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use peerway_protocol::{Address, AppKey, Event};
+use peerway_protocol::{AppKey, Event, PeerAddress};
 
 pub use command::{Command, HangupReason, Happening};
-pub use limits::{AppPolicy, MailLimit, RateLimit, Settings};
+pub use limits::{AppPolicy, MailLimit, RateLimit, RoomLimits, Settings, WallClock};
+pub use parcel::{Ask, Claim, Claimant, FromRoom, News, Parcel, Stay, ToRoom};
 pub use registry::{Channel, Open, Proof, SessionId};
 pub use relay::PostRefused;
 
 use challenge::Challenges;
 use departed::DepartedPeers;
+use lost::LostSessions;
 use mailbox::Mailbox;
 use registry::{Claims, Peer, Session};
+use rooms::Rooms;
 
 /// See the module documentation.
 #[derive(Debug)]
 pub struct Broker {
     settings: Settings,
+    clock: WallClock,
     sessions: HashMap<SessionId, Session>,
-    peers: HashMap<Address, Peer>,
+    peers: HashMap<PeerAddress, Peer>,
     /// Addresses in use per app: those of peers and those being claimed.
     app_sizes: HashMap<AppKey, usize>,
-    claims: HashMap<Address, Claims>,
+    claims: HashMap<PeerAddress, Claims>,
     challenges: Challenges,
+    lost: LostSessions,
+    rooms: Rooms,
     departed: DepartedPeers,
     mailbox: Mailbox,
     commands: VecDeque<Command>,
@@ -46,13 +55,16 @@ pub struct Broker {
 
 impl Broker {
     /// A broker with nobody in it.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, clock: WallClock) -> Self {
         Self {
+            clock,
             sessions: HashMap::new(),
             peers: HashMap::new(),
             app_sizes: HashMap::new(),
             claims: HashMap::new(),
             challenges: Challenges::default(),
+            lost: LostSessions::default(),
+            rooms: Rooms::default(),
             departed: DepartedPeers::new(settings.remembered_departures),
             mailbox: Mailbox::new(settings.mail_per_sender, settings.mail_per_app),
             commands: VecDeque::new(),
@@ -67,8 +79,12 @@ impl Broker {
 
     /// When [`Broker::handle_timeout`] wants to be called, if ever.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let timers =
-            [self.mailbox.next_due(), self.departed.next_due(), self.challenges.next_due()];
+        let timers = [
+            self.mailbox.next_due(),
+            self.departed.next_due(),
+            self.challenges.next_due(),
+            self.lost.next_due(),
+        ];
         timers.into_iter().flatten().min()
     }
 
@@ -79,20 +95,28 @@ impl Broker {
             && self.app_sizes.is_empty()
             && self.claims.is_empty()
             && self.challenges.is_empty()
+            && self.lost.is_empty()
+            && self.rooms.is_empty()
             && self.departed.is_empty()
             && self.mailbox.is_empty()
             && self.commands.is_empty()
     }
 
-    /// Time has passed: expires mail, gives up holders that do not answer, forgets those who left.
+    /// Time has passed: expires mail, gives up holders that do not answer and sessions that nobody
+    /// comes back to, forgets those who left.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.expire_mail(now);
         self.settle_challenges(now);
+        self.settle_lost(now);
         self.settle_departures(now);
     }
 
     fn tell(&mut self, session: SessionId, event: Event) {
         self.commands.push_back(Command::Tell(session, event));
+    }
+
+    fn forward(&mut self, parcel: Parcel) {
+        self.commands.push_back(Command::Forward(parcel));
     }
 
     fn report(&mut self, happening: Happening) {

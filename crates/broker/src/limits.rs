@@ -22,6 +22,40 @@ pub struct AppPolicy {
     /// How long after a peer's last session ended the peers it talked to are told LEAVE; `None`
     /// for never, as in `PeerServer`.
     pub leave_after: Option<Duration>,
+    /// Whether rooms may send media through a selective forwarding unit.
+    pub sfu: bool,
+}
+
+/// What rooms may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomLimits {
+    /// Rooms that one peer is in.
+    pub per_peer: usize,
+    /// Members of one room.
+    pub members: usize,
+    /// Rooms of one app that this node hosts.
+    pub per_app: usize,
+    /// Weight of what a member says at once, in bytes.
+    pub data_size: usize,
+    /// Entries of a room's log.
+    pub log_entries: usize,
+}
+
+/// What the time of day was at an instant; the broker reckons from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WallClock {
+    /// Then.
+    pub at: Instant,
+    /// Milliseconds since 1970, then.
+    pub unix_millis: u64,
+}
+
+impl WallClock {
+    /// Microseconds since 1970.
+    pub(crate) fn unix_micros(&self, now: Instant) -> u64 {
+        let since = u64::try_from(now.saturating_duration_since(self.at).as_micros());
+        (self.unix_millis.saturating_mul(1000)).saturating_add(since.unwrap_or(u64::MAX))
+    }
 }
 
 /// Everything the broker is configured with.
@@ -38,6 +72,8 @@ pub struct Settings {
     pub probe_timeout: Duration,
     /// How long a peer whose client can fall back to another transport is remembered.
     pub resume_grace: Duration,
+    /// How long a session without a transport waits for its client to come back; zero for not.
+    pub session_grace: Duration,
     /// Requests per second from one session, in the long run.
     pub messages_per_second: u32,
     /// Requests from one session at once.
@@ -50,6 +86,8 @@ pub struct Settings {
     pub contacts_per_peer: usize,
     /// Departed peers remembered for `leave_after` and `resume_grace`.
     pub remembered_departures: usize,
+    /// Rooms.
+    pub rooms: RoomLimits,
 }
 
 impl Settings {

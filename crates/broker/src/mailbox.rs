@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::time::Instant;
 
-use peerway_protocol::{Address, AppKey, Envelope, PeerId};
+use peerway_protocol::{AppKey, Envelope, PeerAddress, PeerId};
 
 use crate::MailLimit;
 
@@ -22,8 +22,8 @@ pub(crate) enum Full {
 /// Mail of a pair that nobody came for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ExpiredPair {
-    pub(crate) from: Address,
-    pub(crate) to: Address,
+    pub(crate) from: PeerAddress,
+    pub(crate) to: PeerAddress,
     pub(crate) usage: Usage,
     /// Nothing else waits for the receiver.
     pub(crate) was_last: bool,
@@ -44,10 +44,10 @@ struct Pair {
 
 #[derive(Debug)]
 pub(crate) struct Mailbox {
-    waiting: HashMap<Address, BTreeMap<PeerId, Pair>>,
+    waiting: HashMap<PeerAddress, BTreeMap<PeerId, Pair>>,
     /// When each pair expires; the number makes the key unique.
-    due: BTreeMap<(Instant, u64), (Address, PeerId)>,
-    senders: HashMap<Address, Usage>,
+    due: BTreeMap<(Instant, u64), (PeerAddress, PeerId)>,
+    senders: HashMap<PeerAddress, Usage>,
     apps: HashMap<AppKey, Usage>,
     sender_limit: MailLimit,
     app_limit: MailLimit,
@@ -75,7 +75,7 @@ impl Mailbox {
     }
 
     /// Whether mail from this sender waits there: later messages must queue behind it.
-    pub(crate) fn holds(&self, to: &Address, from: &PeerId) -> bool {
+    pub(crate) fn holds(&self, to: &PeerAddress, from: &PeerId) -> bool {
         !self.waiting.is_empty()
             && self.waiting.get(to).is_some_and(|pairs| pairs.contains_key(from))
     }
@@ -112,7 +112,7 @@ impl Mailbox {
     }
 
     /// Takes everything that waits for an address, in the order of arrival.
-    pub(crate) fn take(&mut self, to: &Address) -> Vec<Envelope> {
+    pub(crate) fn take(&mut self, to: &PeerAddress) -> Vec<Envelope> {
         let Some(pairs) = self.waiting.remove(to) else { return Vec::new() };
         let mut envelopes = Vec::new();
         for pair in pairs.into_values() {
@@ -135,7 +135,7 @@ impl Mailbox {
             self.waiting.remove(&to);
         }
         let usage = self.refund(&pair.envelopes);
-        let from = Address { app: to.app.clone(), peer: from };
+        let from = PeerAddress { app: to.app.clone(), peer: from };
         Some(ExpiredPair { from, to, usage, was_last })
     }
 

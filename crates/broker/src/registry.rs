@@ -1,13 +1,14 @@
 //! Who is who: sessions open, attach to a peer, take over from each other, and close.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use peerway_protocol::{Address, AppKey, Event, PeerId, Refusal};
+use peerway_protocol::{Address, AppKey, Dialect, Event, PeerAddress, PeerId, Refusal, RoomName};
 
 use crate::departed::Departed;
 use crate::limits::RateLimit;
-use crate::{Broker, Command, HangupReason, Happening};
+use crate::rooms::Membership;
+use crate::{Broker, Claim, Claimant, Command, HangupReason, Happening};
 
 /// One client transport on this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,19 +33,24 @@ pub struct Open {
     /// The session.
     pub session: SessionId,
     /// The peer it wants to be.
-    pub address: Address,
+    pub address: PeerAddress,
     /// What it will show when it comes back.
     pub proof: Proof,
     /// Its kind of transport.
     pub channel: Channel,
+    /// What its client speaks.
+    pub dialect: Dialect,
 }
 
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) address: Address,
+    pub(crate) address: PeerAddress,
     pub(crate) channel: Channel,
+    pub(crate) dialect: Dialect,
     state: State,
     pub(crate) rate: RateLimit,
+    /// It has no transport, and this is when it is given up.
+    pub(crate) lost_until: Option<Instant>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -68,6 +74,8 @@ pub(crate) struct Peer {
     standby: Option<SessionId>,
     pub(crate) contacts: BTreeSet<PeerId>,
     pub(crate) last_refusal: Option<Instant>,
+    /// The rooms that it is in, or on its way in or out.
+    pub(crate) rooms: BTreeMap<RoomName, Membership>,
 }
 
 impl Session {
@@ -78,6 +86,15 @@ impl Session {
 }
 
 impl Peer {
+    /// Whether a session speaks for it and no other one stands by.
+    pub(crate) fn is_only(&self, session: SessionId) -> bool {
+        self.primary == session && self.standby.is_none()
+    }
+
+    pub(crate) fn proof(&self) -> Proof {
+        self.proof
+    }
+
     pub(crate) fn accepts(&self, proof: Proof) -> bool {
         self.proof == proof
     }
@@ -102,11 +119,16 @@ impl Broker {
     /// `Refused`.
     pub fn handle_open(&mut self, now: Instant, open: Open) {
         if let Some(peer) = self.peers.get(&open.address) {
-            if !peer.accepts(open.proof) {
-                return self.challenge(now, peer.primary, open);
+            let holder = peer.primary;
+            if peer.accepts(open.proof) {
+                self.add_session(now, &open, State::Attached);
+                return self.attach(open.session, open.channel, &open.address);
             }
-            self.add_session(now, &open, State::Attached);
-            return self.attach(open.session, open.channel, &open.address);
+            if !self.is_lost(&open.address) {
+                return self.challenge(now, holder, open);
+            }
+            // A page was loaded anew: nobody will come back to the old one's session.
+            self.end(now, holder, HangupReason::Dead);
         }
         if !self.claims.contains_key(&open.address) && !self.grow(&open.address.app) {
             return self.refuse(open.session, Refusal::AppFull);
@@ -114,17 +136,33 @@ impl Broker {
         self.claims.entry(open.address.clone()).or_default().outstanding += 1;
         self.add_session(now, &open, State::Claiming(open.proof));
         let Open { session, address, proof, .. } = open;
-        self.commands.push_back(Command::Claim { session, address, proof });
+        self.commands.push_back(Command::Claim(Claim::Peer { session, address, proof }));
     }
 
     pub(crate) fn add_session(&mut self, now: Instant, open: &Open, state: State) {
-        let (address, channel) = (open.address.clone(), open.channel);
-        let session = Session { address, channel, state, rate: RateLimit::new(now) };
+        let (address, channel, dialect) = (open.address.clone(), open.channel, open.dialect);
+        let rate = RateLimit::new(now);
+        let session = Session { address, channel, dialect, state, rate, lost_until: None };
         self.sessions.insert(open.session, session);
     }
 
-    /// The backplane granted the claim of a session.
-    pub fn handle_claimed(&mut self, now: Instant, session: SessionId) {
+    /// The backplane granted a claim.
+    pub fn handle_claimed(&mut self, now: Instant, claimant: Claimant) {
+        match claimant {
+            Claimant::Session(session) => self.handle_id_claimed(now, session),
+            Claimant::Host(room) => self.handle_room_claimed(now, &room),
+        }
+    }
+
+    /// The backplane refused a claim: somebody else holds the address.
+    pub fn handle_refused(&mut self, now: Instant, claimant: Claimant) {
+        match claimant {
+            Claimant::Session(session) => self.handle_id_refused(session),
+            Claimant::Host(room) => self.handle_room_refused(now, &room),
+        }
+    }
+
+    fn handle_id_claimed(&mut self, now: Instant, session: SessionId) {
         let Some(entry) = self.sessions.get_mut(&session) else { return };
         let (address, channel) = (entry.address.clone(), entry.channel);
         match std::mem::replace(&mut entry.state, State::Attached) {
@@ -142,8 +180,7 @@ impl Broker {
         self.settle_claim(&address, true);
     }
 
-    /// The backplane refused the claim of a session: somebody else holds the address.
-    pub fn handle_refused(&mut self, session: SessionId) {
+    fn handle_id_refused(&mut self, session: SessionId) {
         let Some(entry) = self.sessions.remove(&session) else { return };
         if entry.state != State::Abandoned {
             self.refuse(session, Refusal::IdTaken);
@@ -166,11 +203,12 @@ impl Broker {
     }
 
     /// Another node's session has taken this address over by showing the same proof.
-    pub fn handle_gone(&mut self, address: &Address) {
+    pub fn handle_gone(&mut self, address: &PeerAddress) {
         let Some(peer) = self.peers.remove(address) else { return };
         if !self.claims.contains_key(address) {
             self.shrink(&address.app);
         }
+        self.move_rooms(address, &peer);
         for session in [Some(peer.primary), peer.standby].into_iter().flatten() {
             self.hang_up(session, HangupReason::Superseded);
         }
@@ -183,9 +221,12 @@ impl Broker {
         let Some(entry) = self.sessions.get(&session) else { return };
         let address = entry.address.clone();
         self.report(Happening::SlowReader);
-        if let Event::Signal { from, .. } = lost {
+        match lost {
             // PeerServer's answer to a failed send: the receiver has left.
-            self.announce_leave(&address, &from);
+            Event::Signal { from, .. } => self.announce_leave(&address, &from),
+            // A stream that took over would not know what it missed of its rooms.
+            Event::Room { .. } => return self.end_all(now, session, HangupReason::SlowReader),
+            _ => {}
         }
         self.end(now, session, HangupReason::SlowReader);
     }
@@ -211,7 +252,7 @@ impl Broker {
         now: Instant,
         session: SessionId,
         channel: Channel,
-        address: &Address,
+        address: &PeerAddress,
         proof: Proof,
     ) {
         let departed = self.departed.recall(address);
@@ -227,7 +268,14 @@ impl Broker {
             }
             None => BTreeSet::new(),
         };
-        let peer = Peer { proof, primary: session, standby: None, contacts, last_refusal: None };
+        let peer = Peer {
+            proof,
+            primary: session,
+            standby: None,
+            contacts,
+            last_refusal: None,
+            rooms: BTreeMap::new(),
+        };
         self.peers.insert(address.clone(), peer);
         self.report(Happening::PeerOpened(address.app.clone()));
         if resumed {
@@ -240,12 +288,13 @@ impl Broker {
 
     /// A second session of a peer that is here. OPEN is told once per life of the client's
     /// connection, on whichever transport came first (`docs/reference/peerjs-dialect.md` A5, B1).
-    fn attach(&mut self, session: SessionId, channel: Channel, address: &Address) {
+    fn attach(&mut self, session: SessionId, channel: Channel, address: &PeerAddress) {
         self.refuse_challenger(address);
+        let lost = self.is_lost(address);
         let Some(peer) = self.peers.get_mut(address) else { return };
         let old = peer.primary;
         let old_channel = self.sessions.get(&old).map_or(Channel::Socket, |entry| entry.channel);
-        if channel == Channel::Stream && old_channel == Channel::Socket {
+        if channel == Channel::Stream && old_channel == Channel::Socket && !lost {
             let replaced = peer.standby.replace(session);
             self.tell(session, Event::Resumed);
             if let Some(replaced) = replaced {
@@ -258,11 +307,16 @@ impl Broker {
         self.tell(session, if reconnected { Event::Opened } else { Event::Resumed });
         self.commands.push_back(Command::Handover { from: old, to: session });
         self.hang_up(old, HangupReason::Superseded);
-        self.report(Happening::SessionReplaced(address.app.clone()));
+        let app = address.app.clone();
+        self.report(if lost {
+            Happening::PeerResumed(app)
+        } else {
+            Happening::SessionReplaced(app)
+        });
     }
 
-    fn detach(&mut self, now: Instant, session: SessionId, address: &Address, resumable: bool) {
-        self.sessions.remove(&session);
+    fn detach(&mut self, now: Instant, session: SessionId, address: &PeerAddress, resumable: bool) {
+        self.remove_session(session);
         let Some(peer) = self.peers.get_mut(address) else { return };
         if peer.standby == Some(session) {
             peer.standby = None;
@@ -281,12 +335,13 @@ impl Broker {
     }
 
     /// Forgets a peer whose last session has ended.
-    fn depart(&mut self, now: Instant, address: &Address, resumable: bool) {
-        let Some(peer) = self.peers.remove(address) else { return };
+    fn depart(&mut self, now: Instant, address: &PeerAddress, resumable: bool) {
+        let Some(mut peer) = self.peers.remove(address) else { return };
+        self.leave_rooms(address, std::mem::take(&mut peer.rooms));
         // What the backplane will grant to a claim under way must not be given back before.
         if !self.claims.contains_key(address) {
             self.shrink(&address.app);
-            self.commands.push_back(Command::Release(address.clone()));
+            self.commands.push_back(Command::Release(Address::Peer(address.clone())));
         }
         self.report(Happening::PeerClosed(address.app.clone()));
         let leave_after = self.settings.policy(&address.app).leave_after;
@@ -319,7 +374,7 @@ impl Broker {
         }
     }
 
-    fn announce_departure(&mut self, address: &Address, departed: Departed) {
+    fn announce_departure(&mut self, address: &PeerAddress, departed: Departed) {
         if departed.leave_at.is_none() {
             return;
         }
@@ -329,7 +384,7 @@ impl Broker {
     }
 
     fn hang_up(&mut self, session: SessionId, reason: HangupReason) {
-        self.sessions.remove(&session);
+        self.remove_session(session);
         self.commands.push_back(Command::Hangup(session, reason));
     }
 
@@ -353,7 +408,7 @@ impl Broker {
 
     /// One claim for the address is answered. The address is given back when all are and nobody
     /// here uses what was granted.
-    fn settle_claim(&mut self, address: &Address, granted: bool) {
+    fn settle_claim(&mut self, address: &PeerAddress, granted: bool) {
         let Some(claims) = self.claims.get_mut(address) else { return };
         claims.outstanding -= 1;
         claims.granted |= granted;
@@ -367,7 +422,7 @@ impl Broker {
         }
         self.shrink(&address.app);
         if granted {
-            self.commands.push_back(Command::Release(address.clone()));
+            self.commands.push_back(Command::Release(Address::Peer(address.clone())));
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::time::Instant;
 
-use peerway_protocol::{Address, Envelope, Event, PeerId, Refusal, Request, Signal, SignalKind};
+use peerway_protocol::{
+    Dialect, Envelope, Event, Json, PeerAddress, PeerId, Refusal, Request, Signal, SignalKind,
+    interop,
+};
 
 use crate::mailbox::Full;
-use crate::{Broker, Command, HangupReason, Happening, Proof, SessionId};
+use crate::{Broker, Command, HangupReason, Happening, Parcel, Proof, SessionId};
 
 /// Refusals of mail are told to a sender at most this often.
 const REFUSAL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
@@ -39,8 +42,9 @@ impl Broker {
                 let source = entry.address.clone();
                 self.send(now, source, to, signal);
             }
-            Request::Room { room, .. } => {
-                self.tell(session, Event::Refused(Refusal::NotInRoom(room)));
+            Request::Room { room, request } => {
+                let address = entry.address.clone();
+                self.ask_room(now, &address, room, request);
             }
         }
     }
@@ -49,7 +53,7 @@ impl Broker {
     pub fn handle_post(
         &mut self,
         now: Instant,
-        address: &Address,
+        address: &PeerAddress,
         proof: Proof,
         request: Request,
     ) -> Result<(), PostRefused> {
@@ -62,14 +66,29 @@ impl Broker {
         Ok(())
     }
 
-    /// An envelope reached this node for one of its peers.
-    pub fn handle_arrival(&mut self, envelope: Envelope) {
+    /// A parcel reached this node for one of its peers or rooms.
+    pub fn handle_arrival(&mut self, now: Instant, parcel: Parcel) {
+        match parcel {
+            Parcel::Signal(envelope) => self.handle_signal(envelope),
+            Parcel::ToRoom(asked) => self.handle_asked(now, asked),
+            Parcel::FromRoom(told) => self.handle_told(now, told),
+        }
+    }
+
+    fn handle_signal(&mut self, envelope: Envelope) {
         let destination = envelope.destination();
         let Some(peer) = self.peers.get_mut(&destination) else {
-            self.commands.push_back(Command::Return(envelope));
+            self.commands.push_back(Command::Return(Parcel::Signal(envelope)));
             return;
         };
         let session = peer.primary;
+        let dialect = self.sessions.get(&session).map_or(Dialect::default(), |it| it.dialect);
+        if envelope.signal.kind == SignalKind::Offer
+            && envelope.signal.dialect != dialect
+            && let Err(reason) = interop::check(&envelope.signal, dialect)
+        {
+            return self.reject(envelope, reason);
+        }
         let Envelope { from, signal, .. } = envelope;
         if self.settings.remembers_contacts(&destination.app) {
             peer.remember_contact(&from, self.settings.contacts_per_peer);
@@ -78,8 +97,28 @@ impl Broker {
         self.tell(session, Event::Signal { from, signal });
     }
 
-    /// An envelope of one of this node's peers found nobody.
-    pub fn handle_undeliverable(&mut self, now: Instant, envelope: Envelope) {
+    /// A parcel of one of this node's peers or rooms found nobody.
+    pub fn handle_undeliverable(&mut self, now: Instant, parcel: Parcel) {
+        match parcel {
+            Parcel::Signal(envelope) => self.handle_undelivered_signal(now, envelope),
+            Parcel::ToRoom(asked) => self.handle_unasked(now, asked),
+            Parcel::FromRoom(told) => self.handle_untold(now, told),
+        }
+    }
+
+    /// Tells the sender of an offer that the receiver's client would not understand what flows.
+    fn reject(&mut self, offer: Envelope, reason: String) {
+        let payload = Some(Json::string(&reason));
+        self.report(Happening::Refused(Refusal::Incompatible(reason)));
+        self.forward(Parcel::Signal(Envelope {
+            app: offer.app,
+            from: offer.to,
+            to: offer.from,
+            signal: Signal { kind: SignalKind::Reject, payload, dialect: Dialect::default() },
+        }));
+    }
+
+    fn handle_undelivered_signal(&mut self, now: Instant, envelope: Envelope) {
         let kind = envelope.signal.kind;
         if !kind.waits_for_peer() {
             return self.report(Happening::Dropped(kind));
@@ -96,7 +135,7 @@ impl Broker {
     }
 
     /// Somebody holds an address that was watched.
-    pub fn handle_up(&mut self, address: &Address) {
+    pub fn handle_up(&mut self, address: &PeerAddress) {
         let envelopes = self.mailbox.take(address);
         if envelopes.is_empty() {
             return;
@@ -105,7 +144,7 @@ impl Broker {
             messages: envelopes.len(),
             bytes: envelopes.iter().map(Envelope::weight).sum(),
         });
-        self.commands.extend(envelopes.into_iter().map(Command::Forward));
+        self.commands.extend(envelopes.into_iter().map(Parcel::Signal).map(Command::Forward));
     }
 
     pub(crate) fn expire_mail(&mut self, now: Instant) {
@@ -119,8 +158,8 @@ impl Broker {
         }
     }
 
-    pub(crate) fn announce_leave(&mut self, leaver: &Address, contact: &PeerId) {
-        self.commands.push_back(Command::Forward(Envelope {
+    pub(crate) fn announce_leave(&mut self, leaver: &PeerAddress, contact: &PeerId) {
+        self.forward(Parcel::Signal(Envelope {
             app: leaver.app.clone(),
             from: leaver.peer.clone(),
             to: contact.clone(),
@@ -128,7 +167,7 @@ impl Broker {
         }));
     }
 
-    fn send(&mut self, now: Instant, source: Address, to: PeerId, signal: Signal) {
+    fn send(&mut self, now: Instant, source: PeerAddress, to: PeerId, signal: Signal) {
         self.report(Happening::Received(signal.kind));
         if self.settings.remembers_contacts(&source.app)
             && let Some(peer) = self.peers.get_mut(&source)
@@ -140,7 +179,7 @@ impl Broker {
         if waits && self.mailbox.holds(&envelope.destination(), &envelope.from) {
             self.keep(now, envelope);
         } else {
-            self.commands.push_back(Command::Forward(envelope));
+            self.forward(Parcel::Signal(envelope));
         }
     }
 
@@ -164,7 +203,7 @@ impl Broker {
     }
 
     /// Tells a sender that its mail is not kept, but not for each message of a flood.
-    fn refuse_mail(&mut self, now: Instant, source: &Address, refusal: Refusal) {
+    fn refuse_mail(&mut self, now: Instant, source: &PeerAddress, refusal: Refusal) {
         self.report(Happening::Refused(refusal.clone()));
         let Some(peer) = self.peers.get_mut(source) else { return };
         if peer.last_refusal.is_some_and(|last| now.duration_since(last) < REFUSAL_INTERVAL) {
@@ -175,7 +214,7 @@ impl Broker {
         self.tell(session, Event::Refused(refusal));
     }
 
-    fn tell_expired(&mut self, sender: &Address, absent: PeerId) {
+    fn tell_expired(&mut self, sender: &PeerAddress, absent: PeerId) {
         self.report(Happening::Expired);
         let Some(session) = self.peers.get(sender).map(|peer| peer.primary) else { return };
         self.tell(session, Event::Expired { peer: absent });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use peerway_broker::HangupReason::TooManyMessages;
 use peerway_broker::{AppPolicy, Happening, MailLimit, PostRefused, RateLimit, Settings};
-use peerway_protocol::{Address, AppKey, Event, Refusal, Request};
+use peerway_protocol::{AppKey, Event, PeerAddress, Refusal, Request};
 use support::*;
 
 #[test]
@@ -65,9 +65,10 @@ fn a_peer_taken_over_elsewhere_makes_room() {
 fn each_app_has_its_own_count() {
     let other = AppKey::new("other").unwrap();
     let mut own = concurrent(1);
-    own.apps.insert(other.clone(), AppPolicy { concurrent_limit: 0, leave_after: None });
+    own.apps
+        .insert(other.clone(), AppPolicy { concurrent_limit: 0, leave_after: None, sfu: false });
     let mut stage = Stage::with(own);
-    let bob = Address { app: other, peer: peer("bob") };
+    let bob = PeerAddress { app: other, peer: peer("bob") };
 
     let closed = stage.open_as(peerway_broker::Channel::Socket, 1, bob, "t");
 
@@ -250,7 +251,10 @@ fn mail_gone_makes_room_again() {
 }
 
 fn concurrent(concurrent_limit: usize) -> Settings {
-    Settings { other_apps: AppPolicy { concurrent_limit, leave_after: None }, ..settings() }
+    Settings {
+        other_apps: AppPolicy { concurrent_limit, leave_after: None, sfu: false },
+        ..settings()
+    }
 }
 
 fn rate(messages_per_second: u32, message_burst: u32) -> Settings {

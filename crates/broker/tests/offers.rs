@@ -43,7 +43,11 @@ fn a_message_that_arrives_too_late_is_returned() {
     stage.open(1, "bob", "t");
     let late = envelope("alice", "bob", offer(1));
 
-    assert_eq!(stage.arrive(late.clone()), [Command::Return(late)], "bob is not granted yet");
+    assert_eq!(
+        stage.arrive(late.clone()),
+        [Command::Return(late.into())],
+        "bob is not granted yet"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! a model that knows what may come of it.
 //!
 //! A failing seed is printed; `PEERWAY_SEED=<seed> cargo test -p peerway-broker --test simulation`
-//! replays it alone and aloud.
+//! replays it alone and aloud, and `PEERWAY_SEEDS=<count>` tries more of them.
 
 mod sim;
 mod support;
@@ -10,7 +10,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use peerway_broker::{AppPolicy, MailLimit, Settings};
+use peerway_broker::{AppPolicy, MailLimit, RoomLimits, Settings};
 use sim::{Fate, Random, Shape, World};
 
 const SEEDS: u64 = 600;
@@ -19,9 +19,11 @@ const HOUR: u64 = 3_600_000;
 
 #[test]
 fn every_offer_has_one_fate_and_every_id_one_place() {
-    let replayed = std::env::var("PEERWAY_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
-    let seeds = replayed.map_or(0..SEEDS, |seed| seed..seed + 1);
-    let mut fates = BTreeSet::new();
+    let given = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let replayed = given("PEERWAY_SEED");
+    let count = given("PEERWAY_SEEDS").unwrap_or(SEEDS);
+    let seeds = replayed.map_or(0..count, |seed| seed..seed + 1);
+    let (mut fates, mut turns) = (BTreeSet::new(), BTreeSet::new());
     for seed in seeds {
         let _shown = ShowOnPanic(seed);
         let mut chance = Random::new(seed ^ 0xfeed);
@@ -37,9 +39,24 @@ fn every_offer_has_one_fate_and_every_id_one_place() {
         world.close_all();
         world.pass(60_000);
         world.assert_empty();
+        turns.extend(world.turns_of_rooms());
     }
     let all = [Fate::Delivered, Fate::Expired, Fate::Refused, Fate::Overflowed];
     assert!(replayed.is_some() || fates == all.into(), "only {fates:?} came about");
+    let all = [
+        "joined",
+        "other joined",
+        "left",
+        "data",
+        "members",
+        "log",
+        "room_mode",
+        "room_full",
+        "not_in_room",
+        "too_many_rooms",
+        "app_rooms_full",
+    ];
+    assert!(replayed.is_some() || turns == all.into(), "only {turns:?} came about");
 }
 
 #[test]
@@ -72,7 +89,7 @@ fn shape(chance: &mut Random, aloud: bool) -> Shape {
 fn settings(leaving: bool) -> Settings {
     let leave_after = leaving.then_some(Duration::from_millis(800));
     Settings {
-        other_apps: AppPolicy { concurrent_limit: 4, leave_after },
+        other_apps: AppPolicy { concurrent_limit: 4, leave_after, sfu: true },
         messages_per_second: 20,
         message_burst: 30,
         mail_per_sender: MailLimit { messages: 4, bytes: 10_000 },
@@ -81,6 +98,14 @@ fn settings(leaving: bool) -> Settings {
         remembered_departures: 3,
         probe_timeout: Duration::from_millis(700),
         resume_grace: Duration::from_millis(1500),
+        session_grace: Duration::from_secs(4),
+        rooms: RoomLimits {
+            per_peer: 2,
+            members: if leaving { 2 } else { 4 },
+            per_app: 2,
+            data_size: 100,
+            log_entries: 3,
+        },
         ..support::settings()
     }
 }

@@ -109,6 +109,24 @@ fn a_token_has_an_expiry_and_a_signature() {
 }
 
 #[test]
+fn a_credential_of_a_skyway_client_is_json() {
+    const SECRET: (&str, &str) = ("PEERWAY_SECRET", "correct horse battery staple");
+    let token = ["token", "skyway", "--key", "shop", "--peer", "ann", "--ttl"];
+    let output = run(&[&token[..], &["10m"]].concat(), &[SECRET]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let credential: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&credential["peerId"], &credential["ttl"]), (&"ann".into(), &600.into()));
+    assert!(credential["timestamp"].is_u64());
+    assert_eq!(credential["authToken"].as_str().unwrap().len(), 44, "base64 of 32 bytes");
+
+    for ttl in ["9m", "26h"] {
+        let output = run(&[&token[..], &[ttl]].concat(), &[SECRET]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8(output.stderr).unwrap().contains("600 to 90000"));
+    }
+}
+
+#[test]
 fn the_secret_for_tokens_does_not_disturb_the_server() {
     let secret = [("PEERWAY_SECRET", "correct horse battery staple")];
     Running::start(&["--port", "0", "--host", "127.0.0.1"], &secret);

@@ -115,21 +115,46 @@ pub enum Refusal {
     /// The room has as many members as it may have; the number is the limit.
     #[error("The room {0} is full: the limit is {1} members")]
     RoomFull(RoomName, usize),
-    /// The peer is in as many rooms as it may be in.
-    #[error("In too many rooms: the limit is {0}")]
-    TooManyRooms(usize),
-    /// The app has as many rooms as it may have.
-    #[error("The server keeps no more rooms for this key: the limit is {0}")]
-    AppRoomsFull(usize),
+    /// The peer is in as many rooms as it may be in; the number is the limit.
+    #[error("Not let into the room {0}, being in too many: the limit is {1}")]
+    TooManyRooms(RoomName, usize),
+    /// The app has as many rooms as it may have; the number is the limit.
+    #[error("The room {0} is not opened: the limit is {1} rooms for this key")]
+    AppRoomsFull(RoomName, usize),
     /// The app, or this server, has no selective forwarding unit.
-    #[error("Rooms of type sfu are not available for this key")]
-    NoSfu,
+    #[error("Not let into the room {0}: rooms of type sfu are not available for this key")]
+    NoSfu(RoomName),
+    /// What was said to a room is too big; the number is the limit in bytes.
+    #[error("Message too big for the room {0}: the limit is {1} bytes")]
+    RoomDataTooBig(RoomName, usize),
     /// What flows between the two would not be understood.
     #[error("{0}")]
     Incompatible(String),
+    /// The app's sessions of this month are used up; the number is the quota.
+    #[error("The sessions of this key for this month are used up: the quota is {0}")]
+    QuotaUsed(u64),
 }
 
 impl Refusal {
+    /// The room that will not do what was asked, where one is named.
+    pub fn room(&self) -> Option<&RoomName> {
+        match self {
+            Self::RoomMode { room, .. }
+            | Self::NotInRoom(room)
+            | Self::RoomFull(room, _)
+            | Self::TooManyRooms(room, _)
+            | Self::AppRoomsFull(room, _)
+            | Self::NoSfu(room)
+            | Self::RoomDataTooBig(room, _) => Some(room),
+            _ => None,
+        }
+    }
+
+    /// Whether it answers what was asked of a room.
+    pub fn is_about_rooms(&self) -> bool {
+        self.room().is_some() || matches!(self, Self::InvalidRoom(_))
+    }
+
     /// A lower-case word for logs and metrics.
     pub fn name(&self) -> &'static str {
         match self {
@@ -150,10 +175,12 @@ impl Refusal {
             Self::RoomMode { .. } => "room_mode",
             Self::NotInRoom(_) => "not_in_room",
             Self::RoomFull(..) => "room_full",
-            Self::TooManyRooms(_) => "too_many_rooms",
-            Self::AppRoomsFull(_) => "app_rooms_full",
-            Self::NoSfu => "no_sfu",
+            Self::TooManyRooms(..) => "too_many_rooms",
+            Self::AppRoomsFull(..) => "app_rooms_full",
+            Self::NoSfu(_) => "no_sfu",
+            Self::RoomDataTooBig(..) => "room_data",
             Self::Incompatible(_) => "incompatible",
+            Self::QuotaUsed(_) => "quota",
         }
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::RoomName;
+
 /// Why a text cannot be an id or a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidId {
@@ -132,18 +134,74 @@ impl PeerId {
     }
 }
 
-/// What can be written to: a peer of an app.
+/// A peer of an app.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address {
+pub struct PeerAddress {
     /// The app.
     pub app: AppKey,
     /// The peer inside the app.
     pub peer: PeerId,
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for PeerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.app, self.peer)
+    }
+}
+
+/// A room of an app.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomAddress {
+    /// The app.
+    pub app: AppKey,
+    /// The room inside the app.
+    pub room: RoomName,
+}
+
+impl fmt::Display for RoomAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.app, self.room)
+    }
+}
+
+/// What can be written to, and is held by one node: a peer or a room. A room and a peer may have
+/// the same name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Address {
+    /// A peer.
+    Peer(PeerAddress),
+    /// A room.
+    Room(RoomAddress),
+}
+
+impl Address {
+    /// The app that it is in.
+    pub fn app(&self) -> &AppKey {
+        match self {
+            Self::Peer(address) => &address.app,
+            Self::Room(address) => &address.app,
+        }
+    }
+}
+
+impl From<PeerAddress> for Address {
+    fn from(address: PeerAddress) -> Self {
+        Self::Peer(address)
+    }
+}
+
+impl From<RoomAddress> for Address {
+    fn from(address: RoomAddress) -> Self {
+        Self::Room(address)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer(address) => address.fmt(f),
+            Self::Room(address) => write!(f, "room {address}"),
+        }
     }
 }
 

@@ -5,22 +5,29 @@
 //! [`Event`] into the frames that dialect's clients expect. Data: [`data::DataCodec`] turns a
 //! [`Value`] into the messages of a data channel and back. `ARCHITECTURE.md` has the table of words.
 
+mod base64;
 pub mod binarypack;
 mod chunk;
 pub mod data;
+pub mod engineio;
 mod event;
 mod id;
 mod input;
+pub mod interop;
+mod members;
 pub mod msgpack;
+mod object;
 mod packed;
 pub mod peerjs;
 mod request;
 mod room;
 mod signal;
+pub mod skyway;
+pub mod socketio;
 pub mod value;
 
 pub use event::{Event, Refusal};
-pub use id::{Address, AppKey, InvalidId, PeerId};
+pub use id::{Address, AppKey, InvalidId, PeerAddress, PeerId, RoomAddress};
 pub use packed::Packed;
 pub use request::Request;
 pub use room::{LogAction, LogEntry, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest};

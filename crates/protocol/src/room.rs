@@ -155,9 +155,9 @@ impl RoomEvent {
     /// Its weight in bytes, for limits.
     pub fn weight(&self) -> usize {
         match self {
-            Self::Joined { members, .. } | Self::Members(members) => {
-                members.iter().map(|id| id.as_str().len()).sum()
-            }
+            // The list is shared by all who are told, and counting its letters would make a join
+            // cost the square of the members.
+            Self::Joined { members, .. } | Self::Members(members) => 4 * members.len(),
             Self::Left { .. } => 0,
             Self::Data { data, .. } => data.weight(),
             Self::Log(entries) => entries.iter().map(LogEntry::weight).sum(),

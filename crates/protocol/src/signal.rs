@@ -1,8 +1,9 @@
 //! What peers say to each other through the broker.
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::{Address, AppKey, PeerId};
+use crate::{AppKey, PeerAddress, PeerId};
 
 /// The kinds of signal that are relayed from peer to peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,14 +67,27 @@ pub enum Dialect {
     SkyWay,
 }
 
-/// JSON text exactly as a client sent it: order, spacing and unknown members survive.
+/// JSON text exactly as a client sent it: order, spacing and unknown members survive. A clone
+/// shares the text.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Json(Box<str>);
+pub struct Json(Arc<str>);
 
 impl Json {
     /// Wraps text that a JSON parser has accepted as one value.
     pub(crate) fn trusted(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// A JSON string.
+    #[must_use]
+    pub fn string(text: &str) -> Self {
+        Self(serde_json::to_string(text).expect("a string is always valid JSON").into())
+    }
+
+    /// The JSON `null`.
+    #[must_use]
+    pub fn null() -> Self {
+        Self("null".into())
     }
 
     /// The text.
@@ -127,13 +141,13 @@ pub struct Envelope {
 
 impl Envelope {
     /// The address it goes to.
-    pub fn destination(&self) -> Address {
-        Address { app: self.app.clone(), peer: self.to.clone() }
+    pub fn destination(&self) -> PeerAddress {
+        PeerAddress { app: self.app.clone(), peer: self.to.clone() }
     }
 
     /// The address it comes from.
-    pub fn source(&self) -> Address {
-        Address { app: self.app.clone(), peer: self.from.clone() }
+    pub fn source(&self) -> PeerAddress {
+        PeerAddress { app: self.app.clone(), peer: self.from.clone() }
     }
 
     /// What it costs to keep, in bytes, with a flat charge for its bookkeeping.

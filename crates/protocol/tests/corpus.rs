@@ -3,6 +3,8 @@
 
 #[path = "../../../fuzz/src/data.rs"]
 mod data;
+#[path = "../../../fuzz/src/socketio.rs"]
+mod socketio;
 #[path = "../../../fuzz/src/lib.rs"]
 mod targets;
 
@@ -22,6 +24,16 @@ fn the_corpus_of_handshakes_holds() {
 #[test]
 fn the_corpus_of_data_channels_holds() {
     replay("data_channel", data::data_channel);
+}
+
+#[test]
+fn the_corpus_of_polling_bodies_holds() {
+    replay("engineio_payload", socketio::engineio_payload);
+}
+
+#[test]
+fn the_corpus_of_socket_io_messages_holds() {
+    replay("socketio_packet", socketio::socketio_packet);
 }
 
 fn replay(target: &str, check: fn(&[u8])) {

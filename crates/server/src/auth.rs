@@ -5,9 +5,14 @@ use std::sync::Arc;
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use peerway_broker::{AppPolicy, Proof};
-use peerway_protocol::{Address, AppKey, PeerId, Refusal};
+use peerway_protocol::{AppKey, PeerAddress, PeerId, Refusal};
 
 use crate::config::{AppConfig, Config, Secret};
+use crate::quota::Quota;
+
+mod credential;
+
+pub use credential::{Credentialed, sign_credential};
 
 /// An app as the edge sees it.
 #[derive(Debug, Clone)]
@@ -18,8 +23,11 @@ pub struct App {
     pub allow_discovery: bool,
     concurrent_limit: usize,
     origins: Vec<OriginRule>,
+    /// Whether its clients are given credentials for TURN.
+    pub turn: bool,
     secret: Option<Secret>,
     require_signed_id: bool,
+    quota: Quota,
 }
 
 /// One entry of an app's `origins`.
@@ -81,19 +89,11 @@ pub struct Apps {
 impl Apps {
     /// Reads the apps from the configuration.
     pub fn new(config: &Config) -> Result<Self, String> {
-        let plain = |key: &str| AppConfig {
-            key: key.to_owned(),
-            secret: None,
-            require_signed_id: false,
-            origins: Vec::new(),
-            allow_discovery: None,
-            concurrent_limit: None,
-        };
         let mut apps = config.app.clone();
         match &config.key {
             Some(key) if apps.iter().any(|app| app.key == *key) => {}
-            Some(key) => apps.push(plain(key)),
-            None if apps.is_empty() => apps.push(plain("peerjs")),
+            Some(key) => apps.push(AppConfig::named(key)),
+            None if apps.is_empty() => apps.push(AppConfig::named("peerjs")),
             None => {}
         }
         let mut known = BTreeMap::new();
@@ -103,7 +103,10 @@ impl Apps {
                 return Err(format!("app key '{}' is configured twice", twice.key));
             }
         }
-        let any = config.accept_any_key.then(|| App::new(&plain("any"), config)).transpose()?;
+        let any = config
+            .accept_any_key
+            .then(|| App::new(&AppConfig::named("any"), config))
+            .transpose()?;
         Ok(Self { known, any })
     }
 
@@ -119,7 +122,11 @@ impl Apps {
     /// What the broker enforces, for each app that is listed.
     pub fn policies(&self, config: &Config) -> BTreeMap<AppKey, AppPolicy> {
         let leave_after = config.leave_after.map(|after| after.0);
-        let policy = |app: &App| AppPolicy { concurrent_limit: app.concurrent_limit, leave_after };
+        let policy = |app: &App| AppPolicy {
+            concurrent_limit: app.concurrent_limit,
+            leave_after,
+            sfu: false,
+        };
         self.known.iter().map(|(key, app)| (key.clone(), policy(app))).collect()
     }
 
@@ -144,13 +151,20 @@ impl App {
         if config.secret.as_ref().is_some_and(|secret| secret.expose().len() < 16) {
             return Err(format!("app '{key}': the secret must have at least 16 characters"));
         }
+        if config.sfu {
+            return Err(format!(
+                "app '{key}': sfu = true, but this version has no selective forwarding unit"
+            ));
+        }
         Ok(Self {
             key,
             allow_discovery: config.allow_discovery.unwrap_or(defaults.allow_discovery),
             concurrent_limit: config.concurrent_limit.unwrap_or(defaults.concurrent_limit),
             origins: config.origins.iter().map(|origin| OriginRule::parse(origin)).collect(),
+            turn: config.turn,
             secret: config.secret.clone(),
             require_signed_id: config.require_signed_id,
+            quota: Quota::new(&config.quota),
         })
     }
 
@@ -179,14 +193,24 @@ impl App {
         Ok(proof_of(&format!("signed\n{}\n{id}", self.key)))
     }
 
+    /// One more session of it is opened, unless those of the month are used up.
+    pub fn count_session(&self, unix: u64) -> Result<(), Refusal> {
+        self.quota.count_session(unix)
+    }
+
+    /// Whether TURN may go on relaying for it, which has relayed so many bytes since the start.
+    pub fn may_relay(&self, unix: u64, relayed: u64) -> bool {
+        self.quota.may_relay(unix, relayed)
+    }
+
     /// Whether only those who show a signed token may have an id.
     pub fn wants_signed_ids(&self) -> bool {
         self.require_signed_id
     }
 
     /// The address of one of its peers.
-    pub fn address(&self, peer: PeerId) -> Address {
-        Address { app: self.key.clone(), peer }
+    pub fn address(&self, peer: PeerId) -> PeerAddress {
+        PeerAddress { app: self.key.clone(), peer }
     }
 }
 
@@ -242,14 +266,8 @@ mod tests {
     const SECRET: &str = "correct horse battery";
 
     fn apps(edit: impl FnOnce(&mut AppConfig)) -> Result<Apps, String> {
-        let mut app = AppConfig {
-            key: "shop".into(),
-            secret: Some(Secret::from(SECRET.to_owned())),
-            require_signed_id: false,
-            origins: Vec::new(),
-            allow_discovery: None,
-            concurrent_limit: None,
-        };
+        let secret = Some(Secret::from(SECRET.to_owned()));
+        let mut app = AppConfig { secret, ..AppConfig::named("shop") };
         edit(&mut app);
         Apps::new(&Config { app: vec![app], ..Config::default() })
     }

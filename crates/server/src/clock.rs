@@ -14,6 +14,13 @@ pub fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// Both clocks, for the broker.
+pub(crate) fn wall() -> peerway_broker::WallClock {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unix_millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    peerway_broker::WallClock { at: now(), unix_millis }
+}
+
 /// Random bytes fit for ids that must not be guessed.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

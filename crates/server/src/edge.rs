@@ -8,7 +8,8 @@ use std::time::Instant;
 use peerway_turn::household;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Apps;
+use crate::auth::{App, Apps};
+use crate::clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::node::NodeHandle;
@@ -29,6 +30,26 @@ pub(crate) struct Edge {
     pub(crate) started: Instant,
     /// Unless TURN is off.
     pub(crate) ice: Option<Ice>,
+}
+
+/// Why a client is not given a credential for TURN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoRelay {
+    /// The app has no permission.
+    Permission,
+    /// The app has used up what it may relay this month.
+    Quota,
+}
+
+impl Edge {
+    /// Whether an app's clients may have credentials for TURN.
+    pub(crate) fn may_relay(&self, app: &App) -> Result<(), NoRelay> {
+        if !app.turn {
+            return Err(NoRelay::Permission);
+        }
+        let relayed = self.metrics.turn.relayed(app.key.as_str());
+        if app.may_relay(clock::unix_now(), relayed) { Ok(()) } else { Err(NoRelay::Quota) }
+    }
 }
 
 /// Counts what each network address has open.

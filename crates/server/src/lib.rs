@@ -10,8 +10,10 @@ mod http;
 mod metrics;
 mod node;
 mod outbox;
+mod quota;
 mod server;
 mod transport;
 pub mod turn;
 
 pub use server::{Control, Server, StartError, check};
+pub use transport::engineio;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use peerway_broker::{Broker, Command, Happening, Open, PostRefused, Proof, SessionId};
-use peerway_protocol::{Address, AppKey, Envelope, PeerId, Request};
+use peerway_broker::{Broker, Command, Happening, Open, Parcel, PostRefused, Proof, SessionId};
+use peerway_protocol::{AppKey, PeerAddress, PeerId, Request};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::backplane::{Backplane, BackplaneEvent};
@@ -25,6 +25,7 @@ enum Input {
     Request { session: SessionId, request: Request, received: Instant },
     Alive { session: SessionId },
     Closed { session: SessionId, resumable: bool },
+    Lost { session: SessionId },
     Post { post: Post, reply: oneshot::Sender<Result<(), PostRefused>> },
     List { app: AppKey, reply: oneshot::Sender<Vec<PeerId>> },
     Ping { reply: oneshot::Sender<()> },
@@ -35,7 +36,7 @@ enum Input {
 #[derive(Debug)]
 pub struct Post {
     /// For whom.
-    pub address: Address,
+    pub address: PeerAddress,
     /// By what right.
     pub proof: Proof,
     /// What.
@@ -86,6 +87,14 @@ impl NodeHandle {
     pub async fn closed(&self, session: SessionId, resumable: bool) {
         // A stopped node has forgotten the session anyway.
         let _ = self.send(Input::Closed { session, resumable }).await;
+    }
+
+    /// A session's transport is gone without a goodbye, and its client may come back: what is in
+    /// its outbox, and what comes, waits for it. The transport puts back into the outbox what it
+    /// took and could not write ([`Outbox::put_back`]) before it says so.
+    pub async fn lost(&self, session: SessionId) {
+        // A stopped node has forgotten the session anyway.
+        let _ = self.send(Input::Lost { session }).await;
     }
 
     /// A request beside a session.
@@ -194,6 +203,12 @@ impl<B: Backplane> Node<B> {
                 self.drain();
                 self.outboxes.remove(&session);
             }
+            Input::Lost { session } => {
+                if let Some(outbox) = self.outboxes.get(&session) {
+                    outbox.abandon();
+                }
+                self.broker.handle_lost(self.now, session);
+            }
             Input::Post { post: Post { address, proof, request, received }, reply } => {
                 self.received = Some(received);
                 let answer = self.broker.handle_post(self.now, &address, proof, request);
@@ -226,11 +241,11 @@ impl<B: Backplane> Node<B> {
 
     fn handle_backplane(&mut self, event: BackplaneEvent) {
         match event {
-            BackplaneEvent::Claimed(session) => self.broker.handle_claimed(self.now, session),
-            BackplaneEvent::Refused(session) => self.broker.handle_refused(session),
-            BackplaneEvent::Arrived(envelope) => self.broker.handle_arrival(envelope),
-            BackplaneEvent::Undeliverable(envelope) => {
-                self.broker.handle_undeliverable(self.now, envelope);
+            BackplaneEvent::Claimed(claimant) => self.broker.handle_claimed(self.now, claimant),
+            BackplaneEvent::Refused(claimant) => self.broker.handle_refused(self.now, claimant),
+            BackplaneEvent::Arrived(parcel) => self.broker.handle_arrival(self.now, parcel),
+            BackplaneEvent::Undeliverable(parcel) => {
+                self.broker.handle_undeliverable(self.now, parcel);
             }
             BackplaneEvent::Up(address) => self.broker.handle_up(&address),
             BackplaneEvent::Gone(address) => self.broker.handle_gone(&address),
@@ -256,24 +271,28 @@ impl<B: Backplane> Node<B> {
                     outbox.end(Ending::Hangup(reason));
                 }
             }
-            Command::Claim { session, address, proof } => {
-                self.backplane.claim(session, address, proof);
-            }
+            Command::Claim(claim) => self.backplane.claim(claim),
             Command::Release(address) => self.backplane.release(&address),
-            Command::Forward(envelope) => self.forward(envelope),
-            Command::Return(envelope) => self.backplane.give_back(envelope),
+            Command::Forward(parcel) => self.forward(parcel),
+            Command::Return(parcel) => self.backplane.give_back(parcel),
             Command::Watch(address) => self.backplane.watch(address),
             Command::Unwatch(address) => self.backplane.unwatch(&address),
             Command::Report(happening) => self.report(&happening),
         }
     }
 
-    fn forward(&mut self, envelope: Envelope) {
-        tracing::debug!(
-            app = %envelope.app, from = %envelope.from, to = %envelope.to,
-            kind = envelope.signal.kind.name(), "signal"
-        );
-        self.backplane.send(envelope);
+    fn forward(&mut self, parcel: Parcel) {
+        match &parcel {
+            Parcel::Signal(it) => tracing::debug!(
+                app = %it.app, from = %it.from, to = %it.to, kind = it.signal.kind.name(), "signal"
+            ),
+            Parcel::ToRoom(it) => tracing::debug!(
+                app = %it.app, from = %it.from, room = %it.room, ask = it.ask.name(), "to room"
+            ),
+            // One for each member: what they are told was asked for above.
+            Parcel::FromRoom(_) => {}
+        }
+        self.backplane.send(parcel);
     }
 
     fn report(&self, happening: &Happening) {

@@ -90,7 +90,9 @@ impl Outbox {
         let mut state = self.lock();
         let own = state.weight + state.unwritten + weight;
         let all = self.all.total.load(Ordering::Relaxed) + weight;
-        if own > self.all.limit || (own > SMALL && all > self.all.total_limit) {
+        // One big thing may come when what waits is within the limit: a room's data, its log.
+        let full = own > self.all.limit && (own - weight > self.all.limit / 2);
+        if full || (own > SMALL && all > self.all.total_limit) {
             return Err(queued.event);
         }
         self.all.total.fetch_add(weight, Ordering::Relaxed);
@@ -143,6 +145,28 @@ impl Outbox {
         Poll::Ready(Ok(std::mem::take(&mut state.events)))
     }
 
+    /// Gives back what was taken and could not be written, oldest first, so that it goes before
+    /// what came since.
+    pub fn put_back(&self, events: impl DoubleEndedIterator<Item = Queued>) {
+        let mut state = self.lock();
+        for queued in events.rev() {
+            let weight = queued.event.weight().min(state.unwritten);
+            state.unwritten -= weight;
+            let missing = queued.event.weight() - weight;
+            self.all.total.fetch_add(missing, Ordering::Relaxed);
+            state.weight += weight + missing;
+            state.events.push_front(queued);
+        }
+        Self::wake(state);
+    }
+
+    /// The transport is gone: what it has taken and not put back is lost.
+    pub fn abandon(&self) {
+        let mut state = self.lock();
+        self.all.total.fetch_sub(std::mem::take(&mut state.unwritten), Ordering::Relaxed);
+        state.waker = None;
+    }
+
     /// Takes the next event only, so that the others can still be inherited.
     pub async fn next(&self) -> Result<Event, Ending> {
         std::future::poll_fn(|context| {
@@ -175,5 +199,93 @@ impl Drop for Outbox {
     fn drop(&mut self) {
         let state = self.lock();
         self.all.total.fetch_sub(state.weight + state.unwritten, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peerway_protocol::{Json, Signal, SignalKind};
+
+    use super::*;
+
+    fn queued(weight: usize) -> Queued {
+        let payload = Some(Json::string(&"x".repeat(weight)));
+        let signal = Signal { payload, ..Signal::bare(SignalKind::Offer) };
+        let from = peerway_protocol::PeerId::new("alice").unwrap();
+        Queued { event: Event::Signal { from, signal }, received: None }
+    }
+
+    fn weights(taken: Poll<Result<VecDeque<Queued>, Ending>>) -> Vec<usize> {
+        let Poll::Ready(Ok(events)) = taken else { return Vec::new() };
+        events.iter().map(|queued| queued.event.weight()).collect()
+    }
+
+    #[test]
+    fn one_thing_bigger_than_the_limit_comes_when_little_waits() {
+        let outboxes = Outboxes::new(100_000, 1_000_000);
+        let outbox = outboxes.open();
+        outbox.push(queued(40_000)).unwrap();
+
+        assert!(outbox.push(queued(500_000)).is_ok());
+        assert!(outbox.push(queued(1)).is_err(), "it is more than full");
+    }
+
+    #[test]
+    fn a_big_thing_does_not_come_on_top_of_many() {
+        let outboxes = Outboxes::new(100_000, 1_000_000);
+        let outbox = outboxes.open();
+        outbox.push(queued(60_000)).unwrap();
+
+        assert!(outbox.push(queued(50_000)).is_err());
+        assert!(outbox.push(queued(10_000)).is_ok());
+    }
+
+    #[test]
+    fn all_together_stay_within_their_bound() {
+        let outboxes = Outboxes::new(100_000, 1_000_000);
+        let (one, other) = (outboxes.open(), outboxes.open());
+        one.push(queued(900_000)).unwrap();
+
+        assert!(other.push(queued(200_000)).is_err());
+        drop(one);
+        assert!(other.push(queued(200_000)).is_ok());
+    }
+
+    #[test]
+    fn what_is_put_back_comes_again_before_what_came_since() {
+        let outboxes = Outboxes::new(100_000, 1_000_000);
+        let outbox = outboxes.open();
+        let mut context = Context::from_waker(Waker::noop());
+        outbox.push(queued(100)).unwrap();
+        outbox.push(queued(200)).unwrap();
+        let Poll::Ready(Ok(taken)) = outbox.poll_take(&mut context) else { unreachable!() };
+        let total = outboxes.total.load(Ordering::Relaxed);
+        outbox.push(queued(300)).unwrap();
+
+        outbox.put_back(taken.into_iter());
+
+        let again = weights(outbox.poll_take(&mut context));
+        assert_eq!(again, [100, 200, 300].map(|weight| queued(weight).event.weight()));
+        outbox.abandon();
+        assert_eq!(outboxes.total.load(Ordering::Relaxed), 0, "nothing is counted of {total}");
+    }
+
+    #[test]
+    fn who_inherits_from_an_abandoned_outbox_gets_what_waited() {
+        let outboxes = Outboxes::new(100_000, 1_000_000);
+        let (old, new) = (outboxes.open(), outboxes.open());
+        let mut context = Context::from_waker(Waker::noop());
+        old.push(queued(100)).unwrap();
+        let taken = weights(old.poll_take(&mut context));
+        assert_eq!(taken.len(), 1);
+        old.abandon();
+        old.push(queued(200)).unwrap();
+
+        new.inherit(&old);
+
+        drop(old);
+        assert_eq!(weights(new.poll_take(&mut context)), [queued(200).event.weight()]);
+        drop(new);
+        assert_eq!(outboxes.total.load(Ordering::Relaxed), 0);
     }
 }

@@ -1,10 +1,12 @@
 //! The server as a value: bind it, run it until told to stop.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peerway_broker::{AppPolicy, Broker, MailLimit, Settings};
+use axum::Router;
+use peerway_broker::{AppPolicy, Broker, MailLimit, RoomLimits, Settings};
 use peerway_turn::Report;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -22,6 +24,8 @@ use crate::http::{self, Certificates};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::outbox::Outboxes;
+use crate::transport::engineio::{self, Application};
+use crate::transport::skyway::SkyWay;
 use crate::turn::{Turn, TurnControl};
 
 /// How long sessions may take to say goodbye.
@@ -71,6 +75,16 @@ pub struct Server {
     turn: Option<Turn>,
     node: JoinHandle<()>,
     stop: CancellationToken,
+    socketio: Option<SocketIo>,
+}
+
+/// Makes the routes of Socket.IO, with what is served over it.
+struct SocketIo(Box<dyn FnOnce(Arc<Edge>) -> Router<Arc<Edge>> + Send>);
+
+impl fmt::Debug for SocketIo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SocketIo(..)")
+    }
 }
 
 /// The way to a running server.
@@ -119,7 +133,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let keys = apps.keys().map(ToOwned::to_owned).collect();
         let turn = Turn::bind(&config, keys, local_addr, metrics.clone())?;
-        let broker = Broker::new(settings(&config, &apps));
+        let broker = Broker::new(settings(&config, &apps), clock::wall());
         let (node, handle) = Node::new(broker, MemoryHub::default().join(), metrics.clone());
         let limits = &config.limits;
         let outboxes = Outboxes::new(limits.outbox_size.0, limits.outbox_total.0);
@@ -137,7 +151,16 @@ impl Server {
         });
         let node = tokio::spawn(node.run());
         let stop = CancellationToken::new();
-        Ok(Self { edge, listener, local_addr, certificates, turn, node, stop })
+        let socketio = None;
+        Ok(Self { edge, listener, local_addr, certificates, turn, node, stop, socketio })
+    }
+
+    /// Serves something else over Socket.IO than SkyWay's dialect.
+    #[must_use]
+    pub fn with_socketio(mut self, application: impl Application) -> Self {
+        let router = move |edge| engineio::router(edge, application);
+        self.socketio = Some(SocketIo(Box::new(router)));
+        self
     }
 
     /// Where it listens; tells the port if the configured one was 0.
@@ -161,8 +184,12 @@ impl Server {
 
     /// Serves until stopped: then accepts nobody, tells every client, and waits for them.
     pub async fn run(self) {
-        let router = http::router(self.edge.clone());
-        let Self { edge, listener, certificates, turn, node, stop, .. } = self;
+        let Self { edge, listener, certificates, turn, node, stop, socketio, .. } = self;
+        let socketio = match socketio {
+            Some(SocketIo(make)) => make(edge.clone()),
+            None => engineio::router(edge.clone(), SkyWay::new(edge.clone())),
+        };
+        let router = http::router(edge.clone(), socketio);
         if let Some(turn) = turn {
             turn.start(&edge.tasks, &stop);
         }
@@ -193,10 +220,12 @@ fn settings(config: &Config, apps: &Apps) -> Settings {
         other_apps: AppPolicy {
             concurrent_limit: config.concurrent_limit,
             leave_after: config.leave_after.map(|after| after.0),
+            sfu: false,
         },
         expire_after: config.expire_timeout.0,
         probe_timeout: config.probe_timeout.0,
         resume_grace: config.resume_grace.0,
+        session_grace: config.session_grace.0,
         messages_per_second: limits.messages_per_second,
         message_burst: limits.message_burst,
         mail_per_sender: MailLimit {
@@ -209,5 +238,12 @@ fn settings(config: &Config, apps: &Apps) -> Settings {
         },
         contacts_per_peer: 1000,
         remembered_departures: 10_000,
+        rooms: RoomLimits {
+            per_peer: limits.rooms_per_peer,
+            members: limits.members_per_room,
+            per_app: limits.rooms_per_app,
+            data_size: limits.room_data_size.0,
+            log_entries: limits.room_log,
+        },
     }
 }

@@ -7,14 +7,7 @@ use crate::support::{Request, Socket, TestServer};
 const OPEN: &str = r#"{"type":"OPEN"}"#;
 
 fn app(key: &str) -> AppConfig {
-    AppConfig {
-        key: key.into(),
-        secret: None,
-        require_signed_id: false,
-        origins: Vec::new(),
-        allow_discovery: None,
-        concurrent_limit: None,
-    }
+    AppConfig::named(key)
 }
 
 async fn peer_of(server: &TestServer, key: &str, id: &str) -> Socket {

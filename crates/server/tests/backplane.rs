@@ -3,8 +3,13 @@
 
 use std::time::Duration;
 
-use peerway_broker::{Proof, SessionId};
-use peerway_protocol::{Address, AppKey, Envelope, PeerId, Signal, SignalKind};
+use peerway_broker::{
+    Ask, Claim, Claimant, FromRoom, News, Parcel, Proof, SessionId, Stay, ToRoom,
+};
+use peerway_protocol::{
+    AppKey, Envelope, PeerAddress, PeerId, RoomAddress, RoomEvent, RoomName, RoomRequest, Signal,
+    SignalKind,
+};
 use peerway_server::backplane::BackplaneEvent::{
     Arrived, Claimed, Gone, Refused, Undeliverable, Up,
 };
@@ -27,7 +32,7 @@ async fn a_held_address_is_refused_to_another_proof<B: Backplane>(mut cluster: C
     let there = cluster.there();
     cluster.claim(there, 2, "alice", "guess");
 
-    assert_eq!(cluster.heard(there).await, [Refused(SessionId(2))]);
+    assert_eq!(cluster.heard(there).await, [Refused(Claimant::Session(SessionId(2)))]);
     cluster.nodes[there].send(envelope("bob", "alice", SignalKind::Offer));
     let arrived = Arrived(envelope("bob", "alice", SignalKind::Offer));
     assert_eq!(cluster.next(HERE).await, arrived, "it is where it was");
@@ -75,7 +80,7 @@ async fn claims_and_losses_are_heard_in_the_order_they_happened<B: Backplane>(
 
 async fn a_released_address_is_free<B: Backplane>(mut cluster: Cluster<B>) {
     cluster.hold(HERE, "alice").await;
-    cluster.nodes[HERE].release(&address("alice"));
+    cluster.nodes[HERE].release(&address("alice").into());
     cluster.heard(HERE).await;
     let there = cluster.there();
     cluster.claim(there, 2, "alice", "other");
@@ -88,23 +93,27 @@ async fn only_the_holder_releases<B: Backplane>(mut cluster: Cluster<B>) {
     cluster.hold(HERE, "alice").await;
     cluster.hold(there, "bob").await;
     if there != HERE {
-        cluster.nodes[there].release(&address("alice"));
+        cluster.nodes[there].release(&address("alice").into());
     }
-    cluster.nodes[there].release(&address(NOBODY));
+    cluster.nodes[there].release(&address(NOBODY).into());
     cluster.claim(there, 2, "alice", "other");
 
-    assert_eq!(cluster.heard(there).await, [Refused(SessionId(2))]);
+    assert_eq!(cluster.heard(there).await, [Refused(Claimant::Session(SessionId(2)))]);
 }
 
 async fn a_release_and_a_claim_take_effect_in_that_order<B: Backplane>(mut cluster: Cluster<B>) {
     cluster.hold(HERE, "alice").await;
-    cluster.nodes[HERE].release(&address("alice"));
+    cluster.nodes[HERE].release(&address("alice").into());
     cluster.claim(HERE, 2, "alice", "other");
 
     assert_eq!(cluster.heard(HERE).await, [claimed(2)]);
     let there = cluster.there();
     cluster.claim(there, 3, "alice", "third");
-    assert_eq!(cluster.heard(there).await, [Refused(SessionId(3))], "it is held");
+    assert_eq!(
+        cluster.heard(there).await,
+        [Refused(Claimant::Session(SessionId(3)))],
+        "it is held"
+    );
 }
 
 async fn what_is_sent_arrives_in_order<B: Backplane>(mut cluster: Cluster<B>) {
@@ -132,7 +141,8 @@ async fn what_is_sent_to_nobody_comes_back_in_order<B: Backplane>(mut cluster: C
 
 async fn the_same_id_in_another_app_is_another_address<B: Backplane>(mut cluster: Cluster<B>) {
     cluster.hold(HERE, "alice").await;
-    let other = Envelope { app: key("other"), ..envelope("bob", "alice", SignalKind::Offer) };
+    let Parcel::Signal(here) = envelope("bob", "alice", SignalKind::Offer) else { unreachable!() };
+    let other = Parcel::Signal(Envelope { app: key("other"), ..here });
     cluster.nodes[HERE].send(other.clone());
 
     assert_eq!(cluster.heard(HERE).await, [Undeliverable(other)]);
@@ -219,12 +229,87 @@ async fn the_ids_of_an_app_are_listed_in_order<B: Backplane>(mut cluster: Cluste
     cluster.hold(HERE, "carol").await;
     cluster.hold(there, "alice").await;
     cluster.hold(HERE, "bob").await;
-    cluster.nodes[HERE].release(&address("carol"));
+    cluster.nodes[HERE].release(&address("carol").into());
     cluster.heard(HERE).await;
 
     assert_eq!(cluster.list(HERE, "app").await, [peer("alice"), peer("bob")]);
     assert_eq!(cluster.list(there, "app").await, [peer("alice"), peer("bob")]);
     assert_eq!(cluster.list(HERE, "other").await, []);
+}
+
+async fn a_free_room_is_granted_to_one_node<B: Backplane>(mut cluster: Cluster<B>) {
+    let there = cluster.there();
+    cluster.nodes[HERE].claim(Claim::Room(room("lobby")));
+    assert_eq!(cluster.heard(HERE).await, [Claimed(Claimant::Host(room("lobby")))]);
+    cluster.nodes[there].claim(Claim::Room(room("lobby")));
+
+    assert_eq!(cluster.heard(there).await, [Refused(Claimant::Host(room("lobby")))]);
+    assert_eq!(cluster.heard(HERE).await, [], "nobody takes a room over");
+    cluster.nodes[HERE].release(&room("lobby").into());
+    cluster.heard(HERE).await;
+    cluster.nodes[there].claim(Claim::Room(room("lobby")));
+    assert_eq!(cluster.heard(there).await, [Claimed(Claimant::Host(room("lobby")))]);
+}
+
+async fn a_room_and_a_peer_of_one_name_are_two_addresses<B: Backplane>(mut cluster: Cluster<B>) {
+    let there = cluster.there();
+    cluster.hold(HERE, "lobby").await;
+    cluster.nodes[there].claim(Claim::Room(room("lobby")));
+
+    assert_eq!(cluster.heard(there).await, [Claimed(Claimant::Host(room("lobby")))]);
+    cluster.nodes[there].send(to_room("alice", "lobby", Ask::Departed));
+    assert_eq!(cluster.next(there).await, Arrived(to_room("alice", "lobby", Ask::Departed)));
+    cluster.nodes[there].send(envelope("alice", "lobby", SignalKind::Offer));
+    assert_eq!(
+        cluster.next(HERE).await,
+        Arrived(envelope("alice", "lobby", SignalKind::Offer)),
+        "and only the peer is listed"
+    );
+    assert_eq!(cluster.list(HERE, "app").await, [peer("lobby")]);
+    cluster.nodes[HERE].release(&address("lobby").into());
+    cluster.heard(HERE).await;
+    cluster.nodes[there].send(to_room("alice", "lobby", Ask::Departed));
+    assert_eq!(cluster.next(there).await, Arrived(to_room("alice", "lobby", Ask::Departed)));
+}
+
+async fn rooms_and_members_reach_each_other_in_order<B: Backplane>(mut cluster: Cluster<B>) {
+    let there = cluster.there();
+    cluster.hold(HERE, "alice").await;
+    cluster.nodes[there].claim(Claim::Room(room("lobby")));
+    cluster.heard(there).await;
+    let requests = [RoomRequest::Members, RoomRequest::Log, RoomRequest::Leave];
+    for request in &requests {
+        let ask = Ask::Request(request.clone());
+        cluster.nodes[HERE].send(to_room("alice", "lobby", ask));
+    }
+    for request in requests {
+        let ask = Ask::Request(request);
+        assert_eq!(cluster.next(there).await, Arrived(to_room("alice", "lobby", ask)));
+    }
+    for id in ["bob", "carol", "dave"] {
+        cluster.nodes[there].send(from_room("lobby", "alice", left(id)));
+    }
+    for id in ["bob", "carol", "dave"] {
+        assert_eq!(cluster.next(HERE).await, Arrived(from_room("lobby", "alice", left(id))));
+    }
+}
+
+async fn what_rooms_and_members_send_to_nobody_comes_back<B: Backplane>(mut cluster: Cluster<B>) {
+    let there = cluster.there();
+    let request = || to_room("alice", "lobby", Ask::Request(RoomRequest::Log));
+    cluster.nodes[HERE].send(request());
+    assert_eq!(cluster.heard(HERE).await, [Undeliverable(request())]);
+    cluster.nodes[HERE].send(from_room("lobby", NOBODY, News::Knock));
+    assert_eq!(cluster.heard(HERE).await, [Undeliverable(from_room("lobby", NOBODY, News::Knock))]);
+
+    cluster.hold(HERE, "alice").await;
+    cluster.nodes[there].give_back(request());
+    assert_eq!(cluster.next(HERE).await, Undeliverable(request()), "it came too late");
+    cluster.nodes[HERE].claim(Claim::Room(room("lobby")));
+    cluster.heard(HERE).await;
+    let late = || from_room("lobby", "bob", left("carol"));
+    cluster.nodes[there].give_back(late());
+    assert_eq!(cluster.next(HERE).await, Undeliverable(late()), "to the host of the room");
 }
 
 struct Cluster<B> {
@@ -238,7 +323,8 @@ impl<B: Backplane> Cluster<B> {
     }
 
     fn claim(&mut self, node: usize, session: u64, id: &str, token: &str) {
-        self.nodes[node].claim(SessionId(session), address(id), proof(token));
+        let (session, address, proof) = (SessionId(session), address(id), proof(token));
+        self.nodes[node].claim(Claim::Peer { session, address, proof });
     }
 
     /// Claims an id, which is its own token, and waits until it is granted.
@@ -288,8 +374,8 @@ fn peer(id: &str) -> PeerId {
     PeerId::new(id).expect("a valid id")
 }
 
-fn address(id: &str) -> Address {
-    Address { app: key("app"), peer: peer(id) }
+fn address(id: &str) -> PeerAddress {
+    PeerAddress { app: key("app"), peer: peer(id) }
 }
 
 fn proof(token: &str) -> Proof {
@@ -298,12 +384,31 @@ fn proof(token: &str) -> Proof {
     Proof(digest)
 }
 
-fn envelope(from: &str, to: &str, kind: SignalKind) -> Envelope {
-    Envelope { app: key("app"), from: peer(from), to: peer(to), signal: Signal::bare(kind) }
+fn envelope(from: &str, to: &str, kind: SignalKind) -> Parcel {
+    let (app, from, to) = (key("app"), peer(from), peer(to));
+    Parcel::Signal(Envelope { app, from, to, signal: Signal::bare(kind) })
+}
+
+fn room(name: &str) -> RoomAddress {
+    RoomAddress { app: key("app"), room: RoomName::new(name).expect("a valid name") }
+}
+
+fn to_room(from: &str, name: &str, ask: Ask) -> Parcel {
+    let RoomAddress { app, room } = room(name);
+    Parcel::ToRoom(ToRoom { app, from: peer(from), stay: Stay(1), room, ask })
+}
+
+fn from_room(name: &str, to: &str, news: News) -> Parcel {
+    let RoomAddress { app, room } = room(name);
+    Parcel::FromRoom(FromRoom { app, room, to: peer(to), stay: Stay(1), news })
+}
+
+fn left(id: &str) -> News {
+    News::Event(RoomEvent::Left { peer: peer(id) })
 }
 
 fn claimed(session: u64) -> BackplaneEvent {
-    Claimed(SessionId(session))
+    Claimed(Claimant::Session(SessionId(session)))
 }
 
 /// Makes a test of each promise for a cluster.
@@ -327,6 +432,10 @@ macro_rules! contract {
             who_takes_a_watch_back_hears_nothing
             a_claimant_hears_so_before_anything_arrives
             the_ids_of_an_app_are_listed_in_order
+            a_free_room_is_granted_to_one_node
+            a_room_and_a_peer_of_one_name_are_two_addresses
+            rooms_and_members_reach_each_other_in_order
+            what_rooms_and_members_send_to_nobody_comes_back
         );
     };
     ($name:ident, $cluster:expr, $($promise:ident)*) => {

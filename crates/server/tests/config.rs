@@ -223,6 +223,23 @@ fn no_secret_is_printed() {
     assert!(!printed.contains("hush") && !printed.contains("0123456789"), "{printed}");
 }
 
+#[test]
+fn a_path_that_the_server_uses_for_itself_is_refused() {
+    for path in ["/signaling", "socket.io/", "/metrics"] {
+        let error = from_file(&format!("path = {path:?}")).unwrap_err().to_string();
+        assert!(error.contains("uses for itself"), "{error}");
+    }
+    assert!(from_file("path = \"/signaling/below\"").is_ok());
+}
+
+#[test]
+fn dispatcher_names_are_bare_hosts() {
+    for bad in ["https://a.example", "a.example:443", ""] {
+        let error = from_file(&format!("[skyway]\ndomains = [{bad:?}]")).unwrap_err().to_string();
+        assert!(error.contains("skyway.domains"), "{error}");
+    }
+}
+
 /// The committed files are made by the program; when this fails, make them again.
 #[test]
 fn the_generated_files_are_up_to_date() {

@@ -13,12 +13,9 @@ const OPEN: &str = r#"{"type":"OPEN"}"#;
 async fn server() -> TestServer {
     TestServer::with(|config| {
         config.app = vec![AppConfig {
-            key: "peerjs".into(),
             secret: Some(SECRET.to_owned().into()),
             require_signed_id: true,
-            origins: Vec::new(),
-            allow_discovery: None,
-            concurrent_limit: None,
+            ..AppConfig::named("peerjs")
         }];
     })
     .await

@@ -12,14 +12,8 @@ use crate::support::{Answer, Login, Refused, Request, TestServer, TurnServer, Wi
 const SECRET: &str = "correct horse battery staple";
 
 fn app(edit: impl FnOnce(&mut AppConfig)) -> impl FnOnce(&mut Config) {
-    let mut app = AppConfig {
-        key: "peerjs".into(),
-        secret: Some(SECRET.to_owned().into()),
-        require_signed_id: false,
-        origins: Vec::new(),
-        allow_discovery: None,
-        concurrent_limit: None,
-    };
+    let mut app =
+        AppConfig { secret: Some(SECRET.to_owned().into()), ..AppConfig::named("peerjs") };
     edit(&mut app);
     |config| config.app = vec![app]
 }

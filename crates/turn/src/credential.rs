@@ -88,15 +88,28 @@ impl Credentials {
     /// tells users of an app apart, and must be a text without `:`, `@` and line breaks to be good
     /// for every client.
     pub fn issue(&self, form: Form, app: &str, tag: &str, unix: u64) -> Option<Credential> {
+        self.issue_until(form, app, tag, unix, u64::MAX)
+    }
+
+    /// The same, but it ends at `end` at the latest, in seconds since 1970.
+    pub fn issue_until(
+        &self,
+        form: Form,
+        app: &str,
+        tag: &str,
+        unix: u64,
+        end: u64,
+    ) -> Option<Credential> {
         let secret = self.secrets.first()?;
         let separator = match form {
             Form::Colon => ':',
             Form::Dot => '.',
         };
-        let expiry = unix.saturating_add(self.ttl.as_secs());
+        let expiry = unix.saturating_add(self.ttl.as_secs()).min(end);
         let username = format!("{expiry}{separator}{app}{APP_SEPARATOR}{tag}");
         let password = password(secret, &username);
-        Some(Credential { username, password, ttl: self.ttl })
+        let ttl = Duration::from_secs(expiry.saturating_sub(unix));
+        Some(Credential { username, password, ttl })
     }
 
     /// The password for the user name `{app}${id}`, which a client of the `SkyWay` fork makes from

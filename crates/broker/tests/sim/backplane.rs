@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use peerway_broker::{Proof, SessionId};
-use peerway_protocol::{Address, Envelope};
+use peerway_broker::{Claim, Claimant, Parcel, Proof};
+use peerway_protocol::{Address, PeerAddress};
 
 use super::network::{Lane, Network};
 use super::{Millis, Random};
@@ -12,28 +12,28 @@ use super::{Millis, Random};
 /// What a node asks for.
 #[derive(Debug)]
 pub enum Ask {
-    Claim { session: SessionId, address: Address, proof: Proof },
+    Claim(Claim),
     Release(Address),
-    Send(Envelope),
-    GiveBack(Envelope),
-    Watch(Address),
-    Unwatch(Address),
+    Send(Parcel),
+    GiveBack(Parcel),
+    Watch(PeerAddress),
+    Unwatch(PeerAddress),
 }
 
 /// What a node hears.
 #[derive(Debug)]
 pub enum Answer {
-    Claimed(SessionId),
-    Refused(SessionId),
-    Arrived(Envelope),
-    Undeliverable(Envelope),
-    Up(Address),
-    Gone(Address),
+    Claimed(Claimant),
+    Refused(Claimant),
+    Arrived(Parcel),
+    Undeliverable(Parcel),
+    Up(PeerAddress),
+    Gone(PeerAddress),
 }
 
 pub struct FakeBackplane {
-    holders: BTreeMap<Address, (usize, Proof)>,
-    watchers: BTreeMap<Address, BTreeSet<usize>>,
+    holders: BTreeMap<Address, (usize, Option<Proof>)>,
+    watchers: BTreeMap<PeerAddress, BTreeSet<usize>>,
     asks: Network<Ask>,
     answers: Network<Answer>,
     random: Random,
@@ -54,12 +54,13 @@ impl FakeBackplane {
 
     pub fn ask(&mut self, now: Millis, node: usize, ask: Ask) {
         let lane = match &ask {
-            Ask::Claim { address, .. }
-            | Ask::Release(address)
-            | Ask::Watch(address)
-            | Ask::Unwatch(address) => Lane::Address(node, address.clone()),
-            Ask::Send(envelope) => Lane::there(envelope),
-            Ask::GiveBack(envelope) => Lane::back(envelope),
+            Ask::Claim(claim) => Lane::Address(node, claim.address()),
+            Ask::Release(address) => Lane::Address(node, address.clone()),
+            Ask::Watch(address) | Ask::Unwatch(address) => {
+                Lane::Address(node, address.clone().into())
+            }
+            Ask::Send(parcel) => Lane::there(parcel),
+            Ask::GiveBack(parcel) => Lane::back(parcel),
         };
         let at = now + self.delay();
         self.asks.put(at, &[lane], node, ask);
@@ -78,7 +79,7 @@ impl FakeBackplane {
         self.answers.take(now).map(|(_, node, answer)| (node, answer))
     }
 
-    pub fn holder(&self, address: &Address) -> Option<(usize, Proof)> {
+    pub fn holder(&self, address: &Address) -> Option<(usize, Option<Proof>)> {
         self.holders.get(address).copied()
     }
 
@@ -93,22 +94,20 @@ impl FakeBackplane {
 
     fn handle(&mut self, now: Millis, node: usize, ask: Ask) {
         match ask {
-            Ask::Claim { session, address, proof } => {
-                self.claim(now, node, session, &address, proof);
-            }
+            Ask::Claim(claim) => self.claim(now, node, &claim),
             Ask::Release(address) => {
                 if self.holders.get(&address).is_some_and(|(holder, _)| *holder == node) {
                     self.holders.remove(&address);
                 }
             }
-            Ask::Send(envelope) => self.send(now, node, envelope),
-            Ask::GiveBack(envelope) => {
-                if let Some((sender, _)) = self.holder(&envelope.source()) {
-                    let lanes = [Lane::back(&envelope)];
-                    self.answer(now, &lanes, sender, Answer::Undeliverable(envelope));
+            Ask::Send(parcel) => self.send(now, node, parcel),
+            Ask::GiveBack(parcel) => {
+                if let Some((sender, _)) = self.holder(&parcel.source()) {
+                    let lanes = [Lane::back(&parcel)];
+                    self.answer(now, &lanes, sender, Answer::Undeliverable(parcel));
                 }
             }
-            Ask::Watch(address) if self.holders.contains_key(&address) => {
+            Ask::Watch(address) if self.holder(&address.clone().into()).is_some() => {
                 self.up(now, node, address);
             }
             Ask::Watch(address) => {
@@ -124,42 +123,37 @@ impl FakeBackplane {
         }
     }
 
-    fn send(&mut self, now: Millis, node: usize, envelope: Envelope) {
-        let to = envelope.destination();
+    fn send(&mut self, now: Millis, node: usize, parcel: Parcel) {
+        let to = parcel.destination();
         let Some((holder, _)) = self.holder(&to) else {
-            let lanes = [Lane::back(&envelope)];
-            return self.answer(now, &lanes, node, Answer::Undeliverable(envelope));
+            let lanes = [Lane::back(&parcel)];
+            return self.answer(now, &lanes, node, Answer::Undeliverable(parcel));
         };
         // A claimant hears Claimed before anything that arrives for the address.
-        let lanes = [Lane::there(&envelope), Lane::Address(holder, to)];
-        self.answer(now, &lanes, holder, Answer::Arrived(envelope));
+        let lanes = [Lane::there(&parcel), Lane::Address(holder, to)];
+        self.answer(now, &lanes, holder, Answer::Arrived(parcel));
     }
 
-    fn claim(
-        &mut self,
-        now: Millis,
-        node: usize,
-        session: SessionId,
-        address: &Address,
-        proof: Proof,
-    ) {
+    fn claim(&mut self, now: Millis, node: usize, claim: &Claim) {
+        let (address, proof) = (claim.address(), claim.proof());
         let lanes = [Lane::Address(node, address.clone())];
-        let previous = self.holder(address);
-        if previous.is_some_and(|(_, held)| held != proof) {
-            return self.answer(now, &lanes, node, Answer::Refused(session));
+        let previous = self.holder(&address);
+        if previous.is_some_and(|(_, held)| held.is_none() || held != proof) {
+            return self.answer(now, &lanes, node, Answer::Refused(claim.claimant()));
         }
         self.holders.insert(address.clone(), (node, proof));
-        self.answer(now, &lanes, node, Answer::Claimed(session));
+        self.answer(now, &lanes, node, Answer::Claimed(claim.claimant()));
+        let Claim::Peer { address: peer, .. } = claim else { return };
         if let Some((previous, _)) = previous.filter(|(previous, _)| *previous != node) {
-            let lanes = [Lane::Address(previous, address.clone())];
-            self.answer(now, &lanes, previous, Answer::Gone(address.clone()));
+            let lanes = [Lane::Address(previous, address)];
+            self.answer(now, &lanes, previous, Answer::Gone(peer.clone()));
         }
-        for watcher in self.watchers.remove(address).unwrap_or_default() {
-            self.up(now, watcher, address.clone());
+        for watcher in self.watchers.remove(peer).unwrap_or_default() {
+            self.up(now, watcher, peer.clone());
         }
     }
 
-    fn up(&mut self, now: Millis, node: usize, address: Address) {
+    fn up(&mut self, now: Millis, node: usize, address: PeerAddress) {
         self.answer(now, &[], node, Answer::Up(address));
     }
 

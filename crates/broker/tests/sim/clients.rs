@@ -1,10 +1,11 @@
 //! What clients do: they open, close, come back and talk, and nobody can rely on them.
 
 use peerway_broker::{Channel, Open, SessionId};
-use peerway_protocol::{Address, Envelope, Request};
+use peerway_protocol::{Dialect, Envelope, PeerAddress, Request, RoomMode, RoomRequest};
 
 use super::World;
 use super::model::Seat;
+use crate::support::hall::{data, name};
 use crate::support::{address, candidate, leave, offer, peer, proof};
 
 /// The last one never comes.
@@ -19,7 +20,9 @@ impl World {
             0..20 => self.open_anyhow(),
             20..30 => self.come_again(session),
             30..45 => self.close(session),
-            45..88 => self.say(session),
+            45..72 => self.say(session),
+            72..85 => self.say_to_room(session),
+            85..88 => self.lose(session),
             88..95 => self.post(),
             95..97 => self.request(session, Request::Depart),
             97..98 => (0..40).for_each(|_| self.say(session)),
@@ -54,16 +57,18 @@ impl World {
         self.open(node, address, &token);
     }
 
-    fn open(&mut self, node: usize, address: Address, token: &str) {
+    fn open(&mut self, node: usize, address: PeerAddress, token: &str) {
         let session = SessionId(self.next_session);
         self.next_session += 1;
         let channel = if self.random.percent(65) { Channel::Socket } else { Channel::Stream };
         let proof = proof(token);
-        let seat = Seat { node, address: address.clone(), proof, channel, opened: None };
+        let opened = None;
+        let seat = Seat { node, address: address.clone(), proof, channel, opened, lost: false };
         self.model.seats.insert(session, seat);
         self.log(|| format!("{session:?} opens {address} as {token}, {channel:?} on {node}"));
         let now = self.instant();
-        self.nodes[node].broker.handle_open(now, Open { session, address, proof, channel });
+        let open = Open { session, address, proof, channel, dialect: Dialect::PeerJs };
+        self.nodes[node].broker.handle_open(now, open);
         self.drain(node, None);
     }
 
@@ -77,8 +82,44 @@ impl World {
         self.drain(node, None);
     }
 
+    /// The transport of a session breaks; its client may come again.
+    fn lose(&mut self, session: SessionId) {
+        let Some(seat) = self.model.seats.get_mut(&session).filter(|seat| !seat.lost) else {
+            return;
+        };
+        seat.lost = true;
+        let node = seat.node;
+        self.log(|| format!("{session:?} is lost"));
+        let now = self.instant();
+        self.nodes[node].broker.handle_lost(now, session);
+        self.drain(node, None);
+    }
+
+    fn say_to_room(&mut self, session: SessionId) {
+        let Some(seat) = self.model.seats.get(&session).filter(|seat| !seat.lost) else { return };
+        let Some(room) = self.random.pick(&["r", "s", "t"]) else { return };
+        let (key, room) = (seat.life(), name(room));
+        let request = match self.random.below(20) {
+            0..7 => {
+                let unusual = self.random.percent(10);
+                RoomRequest::Join(if unusual { RoomMode::Sfu } else { RoomMode::Mesh })
+            }
+            7..10 => RoomRequest::Leave,
+            10 => RoomRequest::Members,
+            11 => RoomRequest::Log,
+            _ => {
+                self.next_number += 1;
+                RoomRequest::Send(data(self.next_number - 1))
+            }
+        };
+        if seat.is_open() {
+            self.model.rooms.asked(&key, &room, &request);
+        }
+        self.request(session, Request::Room { room, request });
+    }
+
     fn say(&mut self, session: SessionId) {
-        let Some(seat) = self.model.seats.get(&session) else { return };
+        let Some(seat) = self.model.seats.get(&session).filter(|seat| !seat.lost) else { return };
         let (node, from) = (seat.node, seat.address.clone());
         let envelope = self.envelope(from);
         self.model.sent(self.now, &envelope, session);
@@ -113,14 +154,15 @@ impl World {
     }
 
     fn request(&mut self, session: SessionId, request: Request) {
-        let Some(node) = self.model.seats.get(&session).map(|seat| seat.node) else { return };
+        let Some(seat) = self.model.seats.get(&session).filter(|seat| !seat.lost) else { return };
+        let node = seat.node;
         self.log(|| format!("{session:?} asks {request:?}"));
         let now = self.instant();
         self.nodes[node].broker.handle_request(now, session, request);
         self.drain(node, None);
     }
 
-    fn envelope(&mut self, from: Address) -> Envelope {
+    fn envelope(&mut self, from: PeerAddress) -> Envelope {
         let number = self.next_number;
         self.next_number += 1;
         let signal = match self.random.below(10) {

@@ -6,6 +6,7 @@ mod clients;
 mod model;
 mod network;
 mod random;
+mod rooms;
 mod world;
 
 pub use model::Fate;

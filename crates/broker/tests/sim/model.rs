@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use peerway_broker::{Channel, Proof, SessionId};
-use peerway_protocol::{Address, Envelope, Event, Json, PeerId};
+use peerway_broker::{Channel, HangupReason, Proof, SessionId};
+use peerway_protocol::{Envelope, Event, Json, PeerAddress, PeerId};
 
 use super::Millis;
+use super::rooms::{Life, RoomModel};
 
 /// Longer than mail takes to a peer that has come, however slow the backplane.
 const LONG: Millis = 3000;
@@ -19,23 +20,30 @@ pub type Number = u32;
 #[derive(Debug, Clone)]
 pub struct Seat {
     pub node: usize,
-    pub address: Address,
+    pub address: PeerAddress,
     pub proof: Proof,
     pub channel: Channel,
     /// When it was told that it is its peer.
     pub opened: Option<Millis>,
+    /// Its transport is gone; what it is told waits.
+    pub lost: bool,
 }
 
 impl Seat {
     pub fn is_open(&self) -> bool {
         self.opened.is_some()
     }
+
+    /// Whose session it is.
+    pub fn life(&self) -> Life {
+        (self.address.clone(), self.proof.0)
+    }
 }
 
 #[derive(Debug)]
 struct Message {
-    from: Address,
-    to: Address,
+    from: PeerAddress,
+    to: PeerAddress,
     /// Who sent it, if that session was its peer then.
     sender: Option<SessionId>,
     sent: Millis,
@@ -57,9 +65,10 @@ pub enum Fate {
 pub struct Model {
     /// Sessions that have not ended.
     pub seats: BTreeMap<SessionId, Seat>,
+    pub rooms: RoomModel,
     messages: BTreeMap<Number, Message>,
     /// When each pair was told EXPIRE.
-    expiries: BTreeMap<(Address, PeerId), Vec<Millis>>,
+    expiries: BTreeMap<(PeerAddress, PeerId), Vec<Millis>>,
 }
 
 impl Model {
@@ -71,11 +80,22 @@ impl Model {
     }
 
     pub fn ended(&mut self, session: SessionId) {
-        self.seats.remove(&session);
+        self.end(session, false);
     }
 
-    pub fn hung_up(&mut self, session: SessionId) {
-        assert!(self.seats.remove(&session).is_some(), "{session:?} is hung up but has ended");
+    fn end(&mut self, session: SessionId, superseded: bool) {
+        let Some(seat) = self.seats.remove(&session) else { return };
+        let mut others = self.seats.values().filter(|other| other.life() == seat.life());
+        if !seat.is_open() || others.clone().any(|it| it.is_open() && it.node == seat.node) {
+            return;
+        }
+        let elsewhere = superseded || others.next().is_some();
+        self.rooms.life_ended(&seat.life(), elsewhere);
+    }
+
+    pub fn hung_up(&mut self, session: SessionId, reason: HangupReason) {
+        assert!(self.seats.contains_key(&session), "{session:?} is hung up but has ended");
+        self.end(session, reason == HangupReason::Superseded);
     }
 
     pub fn handed_over(&self, to: SessionId) {
@@ -93,7 +113,15 @@ impl Model {
                 seat.opened = Some(now);
             }
             Event::Probe => assert!(seat.is_open(), "{session:?} is probed before it is open"),
-            Event::Refused(_) | Event::Room { .. } => {}
+            Event::Refused(refusal) => {
+                let life = seat.life();
+                self.rooms.refused(&life, refusal);
+            }
+            Event::Room { room, event } => {
+                assert!(seat.is_open(), "{session:?} is told {event:?} before it is open");
+                let life = seat.life();
+                self.rooms.told(&life, room, event);
+            }
             Event::Expired { peer } => {
                 assert!(seat.is_open(), "{session:?} is told EXPIRE before it is open");
                 let pair = (seat.address.clone(), peer.clone());
@@ -123,7 +151,7 @@ impl Model {
     /// Once nothing moves any more: every message of a peer that stayed has had its one fate.
     /// Answers with the fates there were.
     pub fn assert_settled(&self) -> BTreeSet<Fate> {
-        let mut unheard: BTreeMap<(Address, PeerId), usize> = BTreeMap::new();
+        let mut unheard: BTreeMap<(PeerAddress, PeerId), usize> = BTreeMap::new();
         for (number, message) in &self.messages {
             if message.fate.is_some() {
                 continue;
@@ -150,6 +178,7 @@ impl Model {
 
     /// A long run need not remember what is settled.
     pub fn forget_messages(&mut self) {
+        self.rooms.forget();
         self.messages.clear();
         self.expiries.clear();
     }
@@ -164,7 +193,7 @@ impl Model {
     }
 
     /// Nobody expires who has long been here.
-    fn assert_absent(&self, now: Millis, (from, to): &(Address, PeerId)) {
+    fn assert_absent(&self, now: Millis, (from, to): &(PeerAddress, PeerId)) {
         let present = self.seats.values().find(|seat| {
             (&seat.address.app, &seat.address.peer) == (&from.app, to)
                 && seat.opened.is_some_and(|opened| opened + LONG < now)
@@ -184,6 +213,6 @@ impl Model {
     }
 }
 
-fn number(payload: Option<&Json>) -> Option<Number> {
+pub fn number(payload: Option<&Json>) -> Option<Number> {
     payload?.as_str().parse().ok()
 }

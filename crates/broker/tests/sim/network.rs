@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use peerway_protocol::{Address, Envelope};
+use peerway_broker::Parcel;
+use peerway_protocol::Address;
 
 use super::Millis;
 
@@ -11,19 +12,19 @@ use super::Millis;
 pub enum Lane {
     /// What a node and the backplane say about an address.
     Address(usize, Address),
-    /// What one peer says to another.
+    /// What one address is sent by another.
     There(Address, Address),
     /// What of it comes back.
     Back(Address, Address),
 }
 
 impl Lane {
-    pub fn there(envelope: &Envelope) -> Self {
-        Self::There(envelope.source(), envelope.destination())
+    pub fn there(parcel: &Parcel) -> Self {
+        Self::There(parcel.source(), parcel.destination())
     }
 
-    pub fn back(envelope: &Envelope) -> Self {
-        Self::Back(envelope.source(), envelope.destination())
+    pub fn back(parcel: &Parcel) -> Self {
+        Self::Back(parcel.source(), parcel.destination())
     }
 }
 

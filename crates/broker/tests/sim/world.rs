@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use peerway_broker::{Broker, Channel, Command, Happening, SessionId, Settings};
-use peerway_protocol::{Address, Event, Json, Refusal};
+use peerway_broker::{Broker, Channel, Command, Happening, Parcel, SessionId, Settings, WallClock};
+use peerway_protocol::{Address, Event, Json, PeerAddress, Refusal};
 
 use super::backplane::{Answer, Ask, FakeBackplane};
 use super::model::{Fate, Model, Number, Seat};
@@ -42,13 +42,18 @@ pub(super) struct Node {
 
 impl World {
     pub fn new(seed: u64, shape: &Shape) -> Self {
-        let node = || Node { broker: Broker::new(shape.settings.clone()), lag: 0 };
+        let start = any_instant();
+        let node = |number: u64| {
+            // Clocks differ, as those of real nodes do.
+            let clock = WallClock { at: start, unix_millis: 1_000_000_000 + 7 * number };
+            Node { broker: Broker::new(shape.settings.clone(), clock), lag: 0 }
+        };
         Self {
-            nodes: std::iter::repeat_with(node).take(shape.nodes).collect(),
+            nodes: (0..).map(node).take(shape.nodes).collect(),
             backplane: FakeBackplane::new(!seed, shape.max_delay),
             model: Model::default(),
             random: Random::new(seed),
-            start: any_instant(),
+            start,
             now: 0,
             next_session: 0,
             next_number: 0,
@@ -84,14 +89,15 @@ impl World {
     /// Everybody who is here knows it, nobody else does, and every message has had its fate.
     /// Answers with the fates there were.
     pub fn assert_quiescent(&self) -> BTreeSet<Fate> {
-        let mut seats: BTreeMap<&Address, Vec<&Seat>> = BTreeMap::new();
+        let mut seats: BTreeMap<&PeerAddress, Vec<&Seat>> = BTreeMap::new();
         for (session, seat) in &self.model.seats {
             assert!(seat.is_open(), "{session:?} never heard what became of its claim");
             seats.entry(&seat.address).or_default().push(seat);
         }
         for (address, together) in &seats {
             let holder = (together[0].node, together[0].proof);
-            assert_eq!(self.backplane.holder(address), Some(holder), "{address} is open there");
+            let held = self.backplane.holder(&Address::Peer((*address).clone()));
+            assert_eq!(held, Some((holder.0, Some(holder.1))), "{address} is open there");
             for channel in [Channel::Socket, Channel::Stream] {
                 let same = together.iter().filter(|seat| seat.channel == channel).count();
                 assert!(same <= 1, "{address} is open {same} times as {channel:?}");
@@ -99,9 +105,37 @@ impl World {
             assert!(together.iter().all(|seat| (seat.node, seat.proof) == holder), "{together:?}");
         }
         for address in self.backplane.held() {
+            let Address::Peer(address) = address else { continue };
             assert!(seats.contains_key(address), "{address} is held for nobody");
         }
+        self.assert_rooms_agree();
         self.model.assert_settled()
+    }
+
+    /// A room has one host, which holds its address, and knows who is in as its members do.
+    fn assert_rooms_agree(&self) {
+        let mut hosted = BTreeMap::new();
+        for (number, node) in self.nodes.iter().enumerate() {
+            for (address, members) in node.broker.hosted_rooms() {
+                let holder = self.backplane.holder(&Address::Room(address.clone()));
+                assert_eq!(holder, Some((number, None)), "{address} is hosted there");
+                for id in members.iter() {
+                    let peer = PeerAddress { app: address.app.clone(), peer: id.clone() };
+                    let here = self.model.seats.values().any(|seat| seat.address == peer);
+                    assert!(here, "{peer} is a member of {address} and nowhere else");
+                }
+                assert!(
+                    hosted.insert(address.clone(), members).is_none(),
+                    "{address} has two hosts"
+                );
+            }
+        }
+        for address in self.backplane.held() {
+            let Address::Room(address) = address else { continue };
+            assert!(hosted.contains_key(address), "{address} is held for nobody");
+        }
+        let lives = self.model.seats.values().map(Seat::life).collect();
+        self.model.rooms.assert_agree(&hosted, &lives);
     }
 
     /// Nothing is left of anybody.
@@ -114,18 +148,25 @@ impl World {
         self.model.forget_messages();
     }
 
+    /// What kinds of things clients heard of rooms.
+    pub fn turns_of_rooms(&self) -> impl Iterator<Item = &'static str> {
+        self.model.rooms.turns.iter().copied()
+    }
+
     fn hear(&mut self, node: usize, answer: Answer) {
         self.log(|| format!("node {node} hears {answer:?}"));
         let now = self.instant();
         let broker = &mut self.nodes[node].broker;
         let mut about = None;
         match answer {
-            Answer::Claimed(session) => broker.handle_claimed(now, session),
-            Answer::Refused(session) => broker.handle_refused(session),
-            Answer::Arrived(envelope) => broker.handle_arrival(envelope),
-            Answer::Undeliverable(envelope) => {
-                about.clone_from(&envelope.signal.payload);
-                broker.handle_undeliverable(now, envelope);
+            Answer::Claimed(claimant) => broker.handle_claimed(now, claimant),
+            Answer::Refused(claimant) => broker.handle_refused(now, claimant),
+            Answer::Arrived(parcel) => broker.handle_arrival(now, parcel),
+            Answer::Undeliverable(parcel) => {
+                if let Parcel::Signal(envelope) = &parcel {
+                    about.clone_from(&envelope.signal.payload);
+                }
+                broker.handle_undeliverable(now, parcel);
             }
             Answer::Up(address) => broker.handle_up(&address),
             Answer::Gone(address) => broker.handle_gone(&address),
@@ -147,8 +188,8 @@ impl World {
                     self.model.handed_over(to);
                     continue;
                 }
-                Command::Hangup(session, _) => {
-                    self.model.hung_up(session);
+                Command::Hangup(session, reason) => {
+                    self.model.hung_up(session, reason);
                     continue;
                 }
                 Command::Report(Happening::Refused(
@@ -158,12 +199,10 @@ impl World {
                     continue;
                 }
                 Command::Report(_) => continue,
-                Command::Claim { session, address, proof } => {
-                    Ask::Claim { session, address, proof }
-                }
+                Command::Claim(claim) => Ask::Claim(claim),
                 Command::Release(address) => Ask::Release(address),
-                Command::Forward(envelope) => Ask::Send(envelope),
-                Command::Return(envelope) => Ask::GiveBack(envelope),
+                Command::Forward(parcel) => Ask::Send(parcel),
+                Command::Return(parcel) => Ask::GiveBack(parcel),
                 Command::Watch(address) => Ask::Watch(address),
                 Command::Unwatch(address) => Ask::Unwatch(address),
             };
@@ -173,11 +212,12 @@ impl World {
 
     /// Puts an event into a client's outbox, which now and then has no room.
     fn tell(&mut self, node: usize, session: SessionId, event: Event) {
-        if let Event::Signal { signal, .. } = &event
-            && self.random.percent(2)
-        {
-            self.model.lost(signal.payload.as_ref(), Fate::Overflowed);
+        if matches!(event, Event::Signal { .. } | Event::Room { .. }) && self.random.percent(2) {
+            if let Event::Signal { signal, .. } = &event {
+                self.model.lost(signal.payload.as_ref(), Fate::Overflowed);
+            }
             let now = self.instant();
+            self.log(|| format!("{session:?} has no room for {event:?}"));
             return self.nodes[node].broker.handle_overflow(now, session, event);
         }
         // The others are dead and do not know it.

@@ -2,16 +2,19 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod hall;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use peerway_broker::{
-    AppPolicy, Broker, Channel, Command, HangupReason, Happening, MailLimit, Open, PostRefused,
-    Proof, SessionId, Settings,
+    AppPolicy, Broker, Channel, Claim, Claimant, Command, HangupReason, Happening, MailLimit, Open,
+    Parcel, PostRefused, Proof, RoomLimits, SessionId, Settings, WallClock,
 };
 use peerway_protocol::peerjs::{ClientFrame, decode};
 use peerway_protocol::{
-    Address, AppKey, Envelope, Event, PeerId, Refusal, Request, Signal, SignalKind,
+    AppKey, Dialect, Envelope, Event, PeerAddress, PeerId, Refusal, Request, RoomAddress, Signal,
+    SignalKind,
 };
 
 /// A broker, the time it is told, and what it reported last.
@@ -26,16 +29,24 @@ pub struct Stage {
 pub fn settings() -> Settings {
     Settings {
         apps: BTreeMap::new(),
-        other_apps: AppPolicy { concurrent_limit: 10, leave_after: None },
+        other_apps: AppPolicy { concurrent_limit: 10, leave_after: None, sfu: false },
         expire_after: Duration::from_secs(5),
         probe_timeout: Duration::ZERO,
         resume_grace: Duration::from_secs(3),
+        session_grace: Duration::from_secs(30),
         messages_per_second: 10,
         message_burst: 100,
         mail_per_sender: MailLimit { messages: 100, bytes: 100_000 },
         mail_per_app: MailLimit { messages: 100, bytes: 100_000 },
         contacts_per_peer: 10,
         remembered_departures: 10,
+        rooms: RoomLimits {
+            per_peer: 10,
+            members: 10,
+            per_app: 10,
+            data_size: 1000,
+            log_entries: 5,
+        },
     }
 }
 
@@ -53,7 +64,9 @@ impl Stage {
     pub fn with(settings: Settings) -> Self {
         // Room to turn the clock back.
         let start = any_instant() + Duration::from_secs(1000);
-        Self { broker: Broker::new(settings), reports: Vec::new(), start, now: start }
+        let clock = WallClock { at: start, unix_millis: 1_000_000 };
+        let broker = Broker::new(settings, clock);
+        Self { broker, reports: Vec::new(), start, now: start }
     }
 
     /// Sets the clock, in milliseconds from the start, and does nothing else.
@@ -93,11 +106,16 @@ impl Stage {
         &mut self,
         channel: Channel,
         session: u64,
-        address: Address,
+        address: PeerAddress,
         token: &str,
     ) -> Vec<Command> {
         let session = SessionId(session);
-        let open = Open { session, address, proof: proof(token), channel };
+        let (proof, dialect) = (proof(token), Dialect::PeerJs);
+        let open = Open { session, address, proof, channel, dialect };
+        self.open_with(open)
+    }
+
+    pub fn open_with(&mut self, open: Open) -> Vec<Command> {
         self.broker.handle_open(self.now, open);
         self.drain()
     }
@@ -109,12 +127,29 @@ impl Stage {
     }
 
     pub fn claimed(&mut self, session: u64) -> Vec<Command> {
-        self.broker.handle_claimed(self.now, SessionId(session));
+        self.broker.handle_claimed(self.now, Claimant::Session(SessionId(session)));
         self.drain()
     }
 
     pub fn refused(&mut self, session: u64) -> Vec<Command> {
-        self.broker.handle_refused(SessionId(session));
+        self.broker.handle_refused(self.now, Claimant::Session(SessionId(session)));
+        self.drain()
+    }
+
+    pub fn lose(&mut self, session: u64) -> Vec<Command> {
+        self.broker.handle_lost(self.now, SessionId(session));
+        self.drain()
+    }
+
+    /// The claim of a room is granted.
+    pub fn hosts(&mut self, room: RoomAddress) -> Vec<Command> {
+        self.broker.handle_claimed(self.now, Claimant::Host(room));
+        self.drain()
+    }
+
+    /// The claim of a room is refused.
+    pub fn hosts_not(&mut self, room: RoomAddress) -> Vec<Command> {
+        self.broker.handle_refused(self.now, Claimant::Host(room));
         self.drain()
     }
 
@@ -158,13 +193,13 @@ impl Stage {
         (result, self.drain())
     }
 
-    pub fn arrive(&mut self, envelope: Envelope) -> Vec<Command> {
-        self.broker.handle_arrival(envelope);
+    pub fn arrive(&mut self, parcel: impl Into<Parcel>) -> Vec<Command> {
+        self.broker.handle_arrival(self.now, parcel.into());
         self.drain()
     }
 
-    pub fn undeliverable(&mut self, envelope: Envelope) -> Vec<Command> {
-        self.broker.handle_undeliverable(self.now, envelope);
+    pub fn undeliverable(&mut self, parcel: impl Into<Parcel>) -> Vec<Command> {
+        self.broker.handle_undeliverable(self.now, parcel.into());
         self.drain()
     }
 
@@ -200,8 +235,8 @@ pub fn peer(id: &str) -> PeerId {
     PeerId::new(id).expect("a valid id")
 }
 
-pub fn address(id: &str) -> Address {
-    Address { app: app(), peer: peer(id) }
+pub fn address(id: &str) -> PeerAddress {
+    PeerAddress { app: app(), peer: peer(id) }
 }
 
 pub fn proof(token: &str) -> Proof {
@@ -224,8 +259,12 @@ pub fn leave() -> Signal {
 
 /// A signal with a number as its payload.
 fn signal(kind: &str, number: u32) -> Signal {
-    let frame = format!(r#"{{"type":"{kind}","dst":"somebody","payload":{number}}}"#);
-    let Ok(ClientFrame::Request(Request::Send { signal, .. })) = decode(&frame) else {
+    signal_of(&format!(r#"{{"type":"{kind}","dst":"somebody","payload":{number}}}"#))
+}
+
+/// The signal in a frame.
+pub fn signal_of(frame: &str) -> Signal {
+    let Ok(ClientFrame::Request(Request::Send { signal, .. })) = decode(frame) else {
         unreachable!("{frame} is a signal");
     };
     signal
@@ -256,15 +295,16 @@ pub fn handover(from: u64, to: u64) -> Command {
 }
 
 pub fn claim(session: u64, id: &str, token: &str) -> Command {
-    Command::Claim { session: SessionId(session), address: address(id), proof: proof(token) }
+    let (session, address, proof) = (SessionId(session), address(id), proof(token));
+    Command::Claim(Claim::Peer { session, address, proof })
 }
 
 pub fn release(id: &str) -> Command {
-    Command::Release(address(id))
+    Command::Release(address(id).into())
 }
 
 pub fn forward(from: &str, to: &str, signal: Signal) -> Command {
-    Command::Forward(envelope(from, to, signal))
+    Command::Forward(Parcel::Signal(envelope(from, to, signal)))
 }
 
 pub fn watch(id: &str) -> Command {

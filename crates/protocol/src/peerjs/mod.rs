@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod payload;
+mod rooms;
 mod server;
 
 pub use server::{ClientFrame, FrameError, Handshake, IdAnswer, PING, decode, encode, wanted_id};

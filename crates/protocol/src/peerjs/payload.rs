@@ -5,10 +5,11 @@
 //! counts. Written is what 1.5 writes, in its order of members.
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use thiserror::Error;
 
 use crate::data::Generation;
+use crate::members::Members;
 
 /// What a connection carries: `type` on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -94,8 +95,8 @@ impl Offer {
     pub fn from_json(payload: Json) -> Result<Self, PayloadError> {
         let mut payload = Members::of(payload);
         Ok(Self {
-            sdp: payload.sdp()?,
-            kind: payload.kind()?,
+            sdp: payload.description("sdp")?,
+            kind: payload.kind("type")?,
             connection_id: payload.connection_id()?,
             metadata: payload.take("metadata"),
             label: payload.text("label"),
@@ -119,8 +120,8 @@ impl Answer {
     pub fn from_json(payload: Json) -> Result<Self, PayloadError> {
         let mut payload = Members::of(payload);
         Ok(Self {
-            sdp: payload.sdp()?,
-            kind: payload.kind()?,
+            sdp: payload.description("sdp")?,
+            kind: payload.kind("type")?,
             connection_id: payload.connection_id()?,
             browser: payload.text("browser"),
             peerway: payload.flag("peerway"),
@@ -138,7 +139,7 @@ impl Candidate {
     /// Reads a payload.
     pub fn from_json(payload: Json) -> Result<Self, PayloadError> {
         let mut payload = Members::of(payload);
-        let (kind, connection_id) = (payload.kind()?, payload.connection_id()?);
+        let (kind, connection_id) = (payload.kind("type")?, payload.connection_id()?);
         // G3 and G10 send any candidate object, and at the end of candidates null.
         let inner = payload.take("candidate").ok_or(PayloadError::Missing("candidate"))?;
         let mut inner = Members::of(inner);
@@ -151,51 +152,6 @@ impl Candidate {
             kind,
             connection_id,
         })
-    }
-}
-
-/// The members of a JavaScript object, read as leniently as JavaScript reads them.
-struct Members(Map<String, Json>);
-
-impl Members {
-    fn of(value: Json) -> Self {
-        Self(if let Json::Object(members) = value { members } else { Map::new() })
-    }
-
-    fn take(&mut self, name: &str) -> Option<Json> {
-        self.0.get_mut(name).map(Json::take)
-    }
-
-    /// A text, or what a number looks like: `label: 5` is sent as it is.
-    fn text(&mut self, name: &str) -> Option<String> {
-        match self.take(name)? {
-            Json::String(text) => Some(text),
-            Json::Number(number) => Some(number.to_string()),
-            _ => None,
-        }
-    }
-
-    /// A member of our own: there, and neither 0 nor false.
-    fn flag(&mut self, name: &str) -> bool {
-        self.take(name).is_some_and(|value| value == true || value.as_u64().is_some_and(|n| n > 0))
-    }
-
-    fn sdp(&mut self) -> Result<String, PayloadError> {
-        let description = self.take("sdp").ok_or(PayloadError::Missing("sdp"))?;
-        Members::of(description).text("sdp").ok_or(PayloadError::Missing("sdp"))
-    }
-
-    fn kind(&mut self) -> Result<Kind, PayloadError> {
-        match self.text("type").ok_or(PayloadError::Missing("type"))?.as_str() {
-            "data" => Ok(Kind::Data),
-            "media" => Ok(Kind::Media),
-            unknown => Err(PayloadError::Kind(unknown.chars().take(40).collect())),
-        }
-    }
-
-    fn connection_id(&mut self) -> Result<String, PayloadError> {
-        let id = self.text("connectionId").filter(|id| !id.is_empty());
-        id.ok_or(PayloadError::Missing("connectionId"))
     }
 }
 

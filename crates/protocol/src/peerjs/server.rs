@@ -6,7 +6,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::{Dialect, Event, InvalidId, Json, PeerId, Refusal, Request, Signal, SignalKind};
+use super::rooms;
+use crate::object::push_string;
+use crate::{
+    Dialect, Event, InvalidId, Json, PeerId, Refusal, Request, Signal, SignalKind, interop,
+};
 
 /// What a client's frame means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +36,17 @@ pub enum FrameError {
     /// A receiver that cannot be a peer id.
     #[error("'dst' {0}")]
     Receiver(InvalidId),
+    /// A text that cannot name a room.
+    #[error("'room' {0}")]
+    Room(InvalidId),
 }
 
 impl From<FrameError> for Refusal {
     fn from(error: FrameError) -> Self {
-        Self::Malformed(error.to_string())
+        match error {
+            FrameError::Room(invalid) => Self::InvalidRoom(invalid),
+            error => Self::Malformed(error.to_string()),
+        }
     }
 }
 
@@ -51,12 +61,14 @@ struct RawFrame<'a> {
 }
 
 /// `null` is a payload, unlike an absent member: both are passed on as they are.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+pub(super) fn present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// `peer.connect(42)` sends a number where the id of that peer is the text "42".
-fn text_or_number<'de, D: Deserializer<'de>>(
+pub(super) fn text_or_number<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Cow<'de, str>>, D::Error> {
     #[derive(Deserialize)]
@@ -84,7 +96,10 @@ pub fn decode(frame: &str) -> Result<ClientFrame, FrameError> {
         "CANDIDATE" => SignalKind::Candidate,
         "LEAVE" => SignalKind::Leave,
         "EXPIRE" => SignalKind::Expire,
-        _ => return Ok(ClientFrame::Ignored),
+        kind => {
+            let request = rooms::decode(kind, frame)?;
+            return Ok(request.map_or(ClientFrame::Ignored, ClientFrame::Request));
+        }
     };
     let to = match raw.dst.as_deref() {
         Some(dst) if !dst.is_empty() => PeerId::new(dst).map_err(FrameError::Receiver)?,
@@ -120,13 +135,22 @@ pub const PING: &str = r#"{"type":"PING"}"#;
 pub fn encode(event: &Event, me: &PeerId, out: &mut String) {
     match event {
         Event::Opened => out.push_str(r#"{"type":"OPEN"}"#),
-        Event::Resumed | Event::Probe | Event::Room { .. } => {}
-        Event::Signal { from, signal } => {
-            let payload = signal.payload.as_ref().map(Json::as_str);
-            let Some(kind) = wire_type(signal.kind) else { return };
-            relayed(kind, from, me, payload, out);
+        Event::Resumed | Event::Probe => {}
+        Event::Room { room, event } => rooms::encode(room, event, me, out),
+        Event::Signal { from, signal } if signal.kind == SignalKind::Reject => {
+            rejected(from, me, signal.payload.as_ref(), out);
         }
-        Event::Expired { peer } => relayed("EXPIRE", peer, me, None, out),
+        Event::Signal { from, signal } => {
+            let Some(kind) = wire_type(signal.kind) else { return };
+            let payload = signal.payload.as_ref().map(Json::as_str);
+            if signal.dialect == Dialect::PeerJs || payload.is_none() {
+                relayed(kind, from.as_str(), me, payload, out);
+            } else if let Some(payload) = interop::to_peerjs(signal) {
+                relayed(kind, from.as_str(), me, Some(&payload), out);
+            }
+        }
+        Event::Expired { peer } => relayed("EXPIRE", peer.as_str(), me, None, out),
+        Event::Refused(refusal) if refusal.is_about_rooms() => rooms::encode_refusal(refusal, out),
         Event::Refused(refusal) => {
             let kind = match refusal {
                 Refusal::IdTaken => "ID-TAKEN",
@@ -142,12 +166,26 @@ pub fn encode(event: &Event, me: &PeerId, out: &mut String) {
     }
 }
 
-fn relayed(kind: &str, src: &PeerId, dst: &PeerId, payload: Option<&str>, out: &mut String) {
-    out.reserve(64 + src.as_str().len() + dst.as_str().len() + payload.map_or(0, str::len));
+/// EXPIRE is the only error that a client of any generation reports without giving up its whole peer,
+/// as "Could not connect to peer <src>". So `src` carries the words; whoever knows of it finds the
+/// parts in the payload (`docs/reference/interop.md`).
+fn rejected(from: &PeerId, me: &PeerId, reason: Option<&Json>, out: &mut String) {
+    let reason = reason.and_then(|json| serde_json::from_str::<String>(json.as_str()).ok());
+    let reason = reason.unwrap_or_default();
+    let mut payload = String::from(r#"{"peer":"#);
+    push_string(from.as_str(), &mut payload);
+    payload.push_str(r#","msg":"#);
+    push_string(&reason, &mut payload);
+    payload.push('}');
+    relayed("EXPIRE", &format!("{from}: {reason}"), me, Some(&payload), out);
+}
+
+fn relayed(kind: &str, src: &str, dst: &PeerId, payload: Option<&str>, out: &mut String) {
+    out.reserve(64 + src.len() + dst.as_str().len() + payload.map_or(0, str::len));
     out.push_str(r#"{"type":""#);
     out.push_str(kind);
     out.push_str(r#"","src":"#);
-    push_string(src.as_str(), out);
+    push_string(src, out);
     out.push_str(r#","dst":"#);
     push_string(dst.as_str(), out);
     if let Some(payload) = payload {
@@ -155,16 +193,6 @@ fn relayed(kind: &str, src: &PeerId, dst: &PeerId, payload: Option<&str>, out: &
         out.push_str(payload);
     }
     out.push('}');
-}
-
-fn push_string(text: &str, out: &mut String) {
-    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-        return;
-    }
-    out.push_str(&serde_json::to_string(text).expect("a string is always valid JSON"));
 }
 
 /// The query of a `WebSocket` handshake, as far as it concerns the server.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use peerway_broker::{Proof, SessionId};
-use peerway_protocol::{Address, AppKey, Envelope, PeerId};
+use peerway_broker::{Claim, Parcel, Proof};
+use peerway_protocol::{Address, AppKey, PeerAddress, PeerId, RoomName};
 use tokio::sync::{Notify, oneshot};
 
 use super::{Backplane, BackplaneEvent};
@@ -17,15 +17,23 @@ pub struct MemoryHub {
 
 #[derive(Debug, Default)]
 struct Shared {
-    apps: HashMap<AppKey, BTreeMap<PeerId, Holder>>,
-    watchers: HashMap<Address, BTreeSet<usize>>,
+    apps: HashMap<AppKey, Held>,
+    watchers: HashMap<PeerAddress, BTreeSet<usize>>,
     nodes: Vec<Node>,
+}
+
+/// What is held in one app.
+#[derive(Debug, Default)]
+struct Held {
+    peers: BTreeMap<PeerId, Holder>,
+    rooms: BTreeMap<RoomName, Holder>,
 }
 
 #[derive(Debug)]
 struct Holder {
     node: usize,
-    proof: Proof,
+    /// Nobody can take over what has none.
+    proof: Option<Proof>,
 }
 
 #[derive(Debug, Default)]
@@ -53,9 +61,40 @@ pub struct MemoryBackplane {
     arrived: Arc<Notify>,
 }
 
+impl Held {
+    fn insert(&mut self, address: &Address, holder: Holder) {
+        match address {
+            Address::Peer(it) => self.peers.insert(it.peer.clone(), holder),
+            Address::Room(it) => self.rooms.insert(it.room.clone(), holder),
+        };
+    }
+
+    fn remove(&mut self, address: &Address) {
+        match address {
+            Address::Peer(it) => self.peers.remove(&it.peer),
+            Address::Room(it) => self.rooms.remove(&it.room),
+        };
+    }
+
+    fn is_empty(&self) -> bool {
+        self.peers.is_empty() && self.rooms.is_empty()
+    }
+}
+
 impl Shared {
     fn holder(&self, address: &Address) -> Option<&Holder> {
-        self.apps.get(&address.app)?.get(&address.peer)
+        match address {
+            Address::Peer(it) => self.apps.get(&it.app)?.peers.get(&it.peer),
+            Address::Room(it) => self.apps.get(&it.app)?.rooms.get(&it.room),
+        }
+    }
+
+    fn node_of_peer(&self, app: &AppKey, peer: &PeerId) -> Option<usize> {
+        self.apps.get(app)?.peers.get(peer).map(|holder| holder.node)
+    }
+
+    fn node_of_room(&self, app: &AppKey, room: &RoomName) -> Option<usize> {
+        self.apps.get(app)?.rooms.get(room).map(|holder| holder.node)
     }
 
     /// Gives a node an event. Only other nodes need waking: a node that acts drains afterwards.
@@ -69,17 +108,19 @@ impl Shared {
 }
 
 impl Backplane for MemoryBackplane {
-    fn claim(&mut self, session: SessionId, address: Address, proof: Proof) {
+    fn claim(&mut self, claim: Claim) {
         let mut shared = lock(&self.shared);
+        let (address, proof) = (claim.address(), claim.proof());
         let previous = shared.holder(&address);
-        if previous.is_some_and(|holder| holder.proof != proof) {
-            return shared.tell(self.node, self.node, BackplaneEvent::Refused(session));
+        if previous.is_some_and(|holder| holder.proof.is_none() || holder.proof != proof) {
+            let refused = BackplaneEvent::Refused(claim.claimant());
+            return shared.tell(self.node, self.node, refused);
         }
         let previous = previous.map(|holder| holder.node).filter(|node| *node != self.node);
-        let holder = Holder { node: self.node, proof };
-        let app = shared.apps.entry(address.app.clone()).or_default();
-        app.insert(address.peer.clone(), holder);
-        shared.tell(self.node, self.node, BackplaneEvent::Claimed(session));
+        let held = shared.apps.entry(address.app().clone()).or_default();
+        held.insert(&address, Holder { node: self.node, proof });
+        shared.tell(self.node, self.node, BackplaneEvent::Claimed(claim.claimant()));
+        let Address::Peer(address) = address else { return };
         if let Some(previous) = previous {
             shared.tell(previous, self.node, BackplaneEvent::Gone(address.clone()));
         }
@@ -90,43 +131,46 @@ impl Backplane for MemoryBackplane {
 
     fn release(&mut self, address: &Address) {
         let mut shared = lock(&self.shared);
-        let Some(app) = shared.apps.get_mut(&address.app) else { return };
-        if app.get(&address.peer).is_some_and(|holder| holder.node == self.node) {
-            app.remove(&address.peer);
-            if app.is_empty() {
-                shared.apps.remove(&address.app);
-            }
+        if shared.holder(address).is_none_or(|holder| holder.node != self.node) {
+            return;
+        }
+        let Some(held) = shared.apps.get_mut(address.app()) else { return };
+        held.remove(address);
+        if held.is_empty() {
+            shared.apps.remove(address.app());
         }
     }
 
-    fn send(&mut self, envelope: Envelope) {
+    fn send(&mut self, parcel: Parcel) {
         let mut shared = lock(&self.shared);
-        let holder = shared.apps.get(&envelope.app).and_then(|app| app.get(&envelope.to));
-        match holder.map(|holder| holder.node) {
-            Some(node) => shared.tell(node, self.node, BackplaneEvent::Arrived(envelope)),
-            None => {
-                shared.tell(self.node, self.node, BackplaneEvent::Undeliverable(envelope));
-            }
+        let holder = match &parcel {
+            Parcel::Signal(it) => shared.node_of_peer(&it.app, &it.to),
+            Parcel::ToRoom(it) => shared.node_of_room(&it.app, &it.room),
+            Parcel::FromRoom(it) => shared.node_of_peer(&it.app, &it.to),
+        };
+        match holder {
+            Some(node) => shared.tell(node, self.node, BackplaneEvent::Arrived(parcel)),
+            None => shared.tell(self.node, self.node, BackplaneEvent::Undeliverable(parcel)),
         }
     }
 
-    fn give_back(&mut self, envelope: Envelope) {
+    fn give_back(&mut self, parcel: Parcel) {
         let mut shared = lock(&self.shared);
-        let sender = shared.holder(&envelope.source()).map(|holder| holder.node);
+        let sender = shared.holder(&parcel.source()).map(|holder| holder.node);
         if let Some(node) = sender {
-            shared.tell(node, self.node, BackplaneEvent::Undeliverable(envelope));
+            shared.tell(node, self.node, BackplaneEvent::Undeliverable(parcel));
         }
     }
 
-    fn watch(&mut self, address: Address) {
+    fn watch(&mut self, address: PeerAddress) {
         let mut shared = lock(&self.shared);
-        if shared.holder(&address).is_some() {
+        if shared.node_of_peer(&address.app, &address.peer).is_some() {
             return shared.tell(self.node, self.node, BackplaneEvent::Up(address));
         }
         shared.watchers.entry(address).or_default().insert(self.node);
     }
 
-    fn unwatch(&mut self, address: &Address) {
+    fn unwatch(&mut self, address: &PeerAddress) {
         let mut shared = lock(&self.shared);
         let Some(watchers) = shared.watchers.get_mut(address) else { return };
         watchers.remove(&self.node);
@@ -137,7 +181,7 @@ impl Backplane for MemoryBackplane {
 
     fn list(&mut self, app: &AppKey, reply: oneshot::Sender<Vec<PeerId>>) {
         let shared = lock(&self.shared);
-        let ids = shared.apps.get(app).map(|app| app.keys().cloned().collect());
+        let ids = shared.apps.get(app).map(|held| held.peers.keys().cloned().collect());
         // Whoever asked may have gone away meanwhile.
         let _ = reply.send(ids.unwrap_or_default());
     }

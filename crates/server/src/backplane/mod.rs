@@ -4,7 +4,7 @@
 //! implementation must pass as one suite (`tests/backplane.rs`):
 //!
 //! - `claim` is granted if the address is free or the proof matches; the node that held it before
-//!   hears `Gone`.
+//!   hears `Gone`. A room has no proof: its claim is granted if it is free.
 //! - `send` reaches the holder as `Arrived`, in order per pair; or comes back as `Undeliverable`.
 //! - `watch` answers with one `Up` when somebody holds the address, also if somebody already does.
 //! - A claimant hears `Claimed` before anything that arrives for the address, and `Claimed` and
@@ -14,8 +14,8 @@ mod memory;
 
 use std::future::Future;
 
-use peerway_broker::{Proof, SessionId};
-use peerway_protocol::{Address, AppKey, Envelope, PeerId};
+use peerway_broker::{Claim, Claimant, Parcel};
+use peerway_protocol::{Address, AppKey, PeerAddress, PeerId};
 use tokio::sync::oneshot;
 
 pub use memory::{MemoryBackplane, MemoryHub};
@@ -24,33 +24,33 @@ pub use memory::{MemoryBackplane, MemoryHub};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackplaneEvent {
     /// A claim is granted.
-    Claimed(SessionId),
+    Claimed(Claimant),
     /// A claim is refused: somebody else holds the address.
-    Refused(SessionId),
-    /// An envelope for an address of this node.
-    Arrived(Envelope),
-    /// An envelope of this node that nobody holds the destination of.
-    Undeliverable(Envelope),
-    /// Somebody holds an address that this node watches.
-    Up(Address),
-    /// Another node has taken an address of this one over.
-    Gone(Address),
+    Refused(Claimant),
+    /// A parcel for an address of this node.
+    Arrived(Parcel),
+    /// A parcel of this node that nobody holds the destination of.
+    Undeliverable(Parcel),
+    /// Somebody holds a peer's address that this node watches.
+    Up(PeerAddress),
+    /// Another node has taken a peer's address of this one over.
+    Gone(PeerAddress),
 }
 
 /// See the module documentation.
 pub trait Backplane: Send + 'static {
-    /// Asks for an address on behalf of a session.
-    fn claim(&mut self, session: SessionId, address: Address, proof: Proof);
+    /// Asks for an address.
+    fn claim(&mut self, claim: Claim);
     /// Gives an address back. Ignored unless this node holds it.
     fn release(&mut self, address: &Address);
-    /// Brings an envelope to the holder of its destination.
-    fn send(&mut self, envelope: Envelope);
-    /// An envelope arrived here too late: its sender's node shall hear that it is undeliverable.
-    fn give_back(&mut self, envelope: Envelope);
-    /// Asks for one `Up` of an address.
-    fn watch(&mut self, address: Address);
+    /// Brings a parcel to the holder of its destination.
+    fn send(&mut self, parcel: Parcel);
+    /// A parcel arrived here too late: its sender's node shall hear that it is undeliverable.
+    fn give_back(&mut self, parcel: Parcel);
+    /// Asks for one `Up` of a peer's address.
+    fn watch(&mut self, address: PeerAddress);
     /// Takes the question back.
-    fn unwatch(&mut self, address: &Address);
+    fn unwatch(&mut self, address: &PeerAddress);
     /// Answers with the ids held in an app, in order; may be slightly stale.
     fn list(&mut self, app: &AppKey, reply: oneshot::Sender<Vec<PeerId>>);
     /// The next event that is already here.

@@ -2,8 +2,10 @@
 //! then flags.
 
 mod addresses;
+mod engineio;
 mod layers;
 mod reference;
+mod skyway;
 mod turn;
 mod units;
 
@@ -14,10 +16,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use addresses::{ExternalAddress, ListenAddress, Net, PortRange};
+pub use engineio::EngineIoConfig;
 pub use layers::{ConfigError, Layers};
 pub use reference::{example_toml, reference_markdown};
+pub use skyway::{QuotaConfig, SkyWayConfig};
 pub use turn::TurnConfig;
 pub use units::{Bytes, Millis};
+
+/// What is served at the root, whatever `path` says.
+const OWN_PATHS: [&str; 4] = ["/healthz", "/metrics", "/signaling", "/socket.io"];
 
 /// Clients of the SkyWay fork give up 45 s after the last PING.
 const LONGEST_PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -61,6 +68,9 @@ pub struct Config {
     pub probe_timeout: Millis,
     /// How long a client of the SkyWay fork may take to go on by XHR when its socket died.
     pub resume_grace: Millis,
+    /// How long a SkyWay client whose connection broke without a goodbye keeps its id, its rooms
+    /// and what is sent to it, until it is back with the same token. 0 forgets it at once.
+    pub session_grace: Millis,
     /// Tell LEAVE to the peers a departed peer talked to, this long after its last connection to
     /// the server ended; unset for never, as in PeerServer. The price: clients close every call
     /// with a peer they hear LEAVE of, so a peer whose signalling is away for longer than this
@@ -80,8 +90,12 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// What a single client may do.
     pub limits: LimitsConfig,
+    /// Socket.IO, by which SkyWay clients come.
+    pub engineio: EngineIoConfig,
     /// STUN and TURN.
     pub turn: TurnConfig,
+    /// Clients of SkyWay.
+    pub skyway: SkyWayConfig,
     /// Prometheus metrics at `/metrics`.
     pub metrics: MetricsConfig,
     /// What is written to standard error.
@@ -105,6 +119,7 @@ impl Default for Config {
             ping_interval: None,
             probe_timeout: Millis::from_secs(2),
             resume_grace: Millis::from_secs(10),
+            session_grace: Millis::from_secs(30),
             leave_after: None,
             proxied: false,
             proxy_hops: 1,
@@ -112,7 +127,9 @@ impl Default for Config {
             status_page: true,
             tls: None,
             limits: LimitsConfig::default(),
+            engineio: EngineIoConfig::default(),
             turn: TurnConfig::default(),
+            skyway: SkyWayConfig::default(),
             metrics: MetricsConfig::default(),
             log: LogConfig::default(),
             app: Vec::new(),
@@ -146,6 +163,37 @@ pub struct AppConfig {
     #[serde(default)]
     #[schemars(extend("examples" = [1000]))]
     pub concurrent_limit: Option<usize>,
+    /// Give the app's clients credentials for TURN.
+    #[serde(default = "yes")]
+    pub turn: bool,
+    /// Let the app's clients open rooms of type sfu. This version cannot serve them yet.
+    #[serde(default)]
+    pub sfu: bool,
+    /// What the app may use in a month.
+    #[serde(default)]
+    pub quota: QuotaConfig,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl AppConfig {
+    /// An app with a key and nothing else.
+    #[must_use]
+    pub fn named(key: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            secret: None,
+            require_signed_id: false,
+            origins: Vec::new(),
+            allow_discovery: None,
+            concurrent_limit: None,
+            turn: true,
+            sfu: false,
+            quota: QuotaConfig::default(),
+        }
+    }
 }
 
 /// A text that is never printed.
@@ -195,6 +243,9 @@ pub struct TlsConfig {
 pub struct LimitsConfig {
     /// Longest message from a client, in bytes or with a unit ("256KiB").
     pub frame_size: Bytes,
+    /// Longest message from a Socket.IO client, and longest body that it polls with: a message to a
+    /// room (`room_data_size`) and what is around it. Messages over 256KiB share 64MiB.
+    pub payload_size: Bytes,
     /// Messages per second from one client, in the long run.
     pub messages_per_second: u32,
     /// Messages from one client at once, on top of the long run.
@@ -214,6 +265,17 @@ pub struct LimitsConfig {
     pub outbox_total: Bytes,
     /// How long a client may leave everything unread before it counts as a slow reader.
     pub write_timeout: Millis,
+    /// Rooms that one peer may be in at the same time.
+    pub rooms_per_peer: usize,
+    /// Members of one room.
+    pub members_per_room: usize,
+    /// Rooms of one app that this node keeps.
+    pub rooms_per_app: usize,
+    /// Longest message to a room, without its envelope. PeerJS frames are bounded by `frame_size`
+    /// before.
+    pub room_data_size: Bytes,
+    /// What a room remembers for its log: the last so many entries, and 1 MiB of them at most.
+    pub room_log: usize,
     /// Sessions at the same time from one network address.
     pub sessions_per_address: usize,
     /// Connections at the same time that have not yet sent a complete request.
@@ -228,6 +290,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             frame_size: Bytes(256 * 1024),
+            payload_size: Bytes(21 * 1024 * 1024),
             messages_per_second: 500,
             message_burst: 2500,
             mail_per_sender: 1000,
@@ -237,6 +300,11 @@ impl Default for LimitsConfig {
             outbox_size: Bytes(1024 * 1024),
             outbox_total: Bytes(256 * 1024 * 1024),
             write_timeout: Millis::from_secs(15),
+            rooms_per_peer: 64,
+            members_per_room: 1000,
+            rooms_per_app: 10_000,
+            room_data_size: Bytes(20 * 1024 * 1024),
+            room_log: 100,
             sessions_per_address: 5000,
             pending_handshakes: 4096,
             pending_handshakes_per_address: 1024,
@@ -296,6 +364,8 @@ impl Config {
             ("ping_interval", self.ping_interval()),
             ("limits.handshake_timeout", self.limits.handshake_timeout),
             ("limits.write_timeout", self.limits.write_timeout),
+            ("engineio.ping_interval", self.engineio.ping_interval),
+            ("engineio.ping_timeout", self.engineio.ping_timeout),
         ] {
             if value.0.is_zero() {
                 return Err(format!("{name} must not be 0"));
@@ -320,6 +390,13 @@ impl Config {
                 "path '{}' may only have letters, digits and any of / - _ . ~",
                 self.path
             ));
+        }
+        if OWN_PATHS.contains(&self.base_path().trim_end_matches('/')) {
+            return Err(format!("path '{}' is one that the server uses for itself", self.path));
+        }
+        self.skyway.validate()?;
+        if self.base_path() == "/socket.io/" {
+            return Err("path must not be /socket.io, where Socket.IO clients come".into());
         }
         self.turn.validate()
     }

@@ -97,11 +97,14 @@ fn sections() -> Vec<Section> {
     let mut sections = Vec::new();
     for (name, property) in members(&schema) {
         match section(&schema, property) {
-            Some((of_many, definition)) => sections.push(Section {
-                title: if of_many { format!("[[{name}]]") } else { format!("[{name}]") },
-                doc: doc(property),
-                settings: settings(definition),
-            }),
+            Some((of_many, definition)) => {
+                sections.push(Section {
+                    title: if of_many { format!("[[{name}]]") } else { format!("[{name}]") },
+                    doc: doc(property),
+                    settings: settings(&schema, definition),
+                });
+                sections.extend(subsections(&schema, name, definition));
+            }
             None => general.push(setting(&schema, name, property)),
         }
     }
@@ -124,8 +127,22 @@ fn section<'a>(schema: &'a Value, property: &'a Value) -> Option<(bool, &'a Valu
     definition.get("properties").is_some().then_some((of_many, definition))
 }
 
-fn settings(definition: &Value) -> Vec<Setting> {
-    members(definition).map(|(name, property)| setting(definition, name, property)).collect()
+fn settings(schema: &Value, definition: &Value) -> Vec<Setting> {
+    members(definition)
+        .filter(|(_, property)| section(schema, property).is_none())
+        .map(|(name, property)| setting(definition, name, property))
+        .collect()
+}
+
+/// The structs inside a struct: TOML has them behind its own settings.
+fn subsections(schema: &Value, parent: &str, definition: &Value) -> Vec<Section> {
+    members(definition)
+        .filter_map(|(name, property)| {
+            let (_, inner) = section(schema, property)?;
+            let title = format!("[{parent}.{name}]");
+            Some(Section { title, doc: doc(property), settings: settings(schema, inner) })
+        })
+        .collect()
 }
 
 fn setting(of: &Value, name: &str, property: &Value) -> Setting {

@@ -10,9 +10,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::edge::Edge;
+use crate::transport::engineio;
 
 pub(super) async fn cors(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let credentials = engineio::is_path(request.uri().path());
     let asked_headers = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     let preflight = request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
@@ -23,6 +25,11 @@ pub(super) async fn cors(State(edge): State<Arc<Edge>>, request: Request, next: 
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin.filter(|origin| is_listed(&edge.config.cors, origin)) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        if credentials {
+            // socket.io-client asks with cookies, whether or not there are any.
+            let yes = HeaderValue::from_static("true");
+            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+        }
         if preflight {
             allow_all(headers, asked_headers);
         }

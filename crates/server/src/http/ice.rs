@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{Problem, admit};
 use crate::clock;
-use crate::edge::Edge;
+use crate::edge::{Edge, NoRelay};
 
 /// What is asked for.
 #[derive(Deserialize)]
@@ -41,6 +41,7 @@ pub(super) async fn ice(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_request", message));
     };
     let app = admit(&edge, &key, &headers)?;
+    edge.may_relay(&app).map_err(|why| no_relay(&edge, why))?;
     if app.wants_signed_ids() {
         let refuse = |refusal: Refusal| {
             edge.metrics.refused(&refusal);
@@ -61,8 +62,19 @@ pub(super) async fn ice(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(servers)).into_response())
 }
 
+fn no_relay(edge: &Edge, why: NoRelay) -> Problem {
+    let (kind, message) = match why {
+        NoRelay::Permission => ("turn_permission", "this key has no permission for TURN"),
+        NoRelay::Quota => {
+            ("turn_quota", "what TURN may relay for this key in this month is used up")
+        }
+    };
+    edge.metrics.refused_for(kind);
+    Problem::new(StatusCode::FORBIDDEN, kind, message.to_owned())
+}
+
 /// The host that the client asked, as it goes into URLs.
-fn asked_host(headers: &HeaderMap, proxied: bool) -> String {
+pub(crate) fn asked_host(headers: &HeaderMap, proxied: bool) -> String {
     let forwarded = headers.get("x-forwarded-host").filter(|_| proxied);
     let host = forwarded.or_else(|| headers.get(header::HOST));
     let authority = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());

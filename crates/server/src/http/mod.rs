@@ -12,6 +12,7 @@ mod tls;
 mod upgrade;
 
 pub(crate) use admission::admit;
+pub(crate) use ice::asked_host;
 pub(crate) use io::ClientIo;
 pub(crate) use listener::{accept_loop, bind};
 pub(crate) use problem::Problem;

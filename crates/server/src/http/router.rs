@@ -12,7 +12,7 @@ use axum::routing::get;
 
 use super::{Problem, cors, ice, pages};
 use crate::edge::Edge;
-use crate::transport::peerjs;
+use crate::transport::{peerjs, skyway};
 
 /// The address at the other end of the TCP connection.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +22,8 @@ pub(super) struct PeerAddress(pub(super) IpAddr);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
-/// All routes.
-pub(crate) fn router(edge: Arc<Edge>) -> Router {
+/// All routes; those of `socketio` have deadlines of their own.
+pub(crate) fn router(edge: Arc<Edge>, socketio: Router<Arc<Edge>>) -> Router {
     let base = edge.config.base_path();
     let body_limit = edge.config.limits.frame_size.0;
     let mut router = Router::new()
@@ -39,9 +39,11 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
             .merge(Router::new().nest(prefix, peerjs::router())),
     };
     router
+        .merge(skyway::router())
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(body_limit))
         .layer(middleware::from_fn_with_state(edge.clone(), deadline))
+        .merge(socketio)
         .layer(middleware::from_fn_with_state(edge.clone(), client_address))
         .layer(middleware::from_fn_with_state(edge.clone(), cors::cors))
         .with_state(edge)

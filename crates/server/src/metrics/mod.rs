@@ -1,5 +1,6 @@
 //! Counters for Prometheus, fed by what the broker and the transports report.
 
+mod rooms;
 mod turn;
 
 use std::fmt;
@@ -32,6 +33,7 @@ struct TypeLabels {
     outcome: &'static str,
 }
 
+use rooms::RoomMetrics;
 pub use turn::TurnMetrics;
 
 /// The kinds of transport a session can have, as metrics name them.
@@ -41,6 +43,10 @@ pub enum Transport {
     WebSocket,
     /// `PeerJS` 0.3 over a streaming XHR.
     Xhr,
+    /// Socket.IO over a `WebSocket`.
+    SocketIo,
+    /// Socket.IO over long-polling.
+    Polling,
 }
 
 impl Transport {
@@ -48,6 +54,8 @@ impl Transport {
         match self {
             Self::WebSocket => "websocket",
             Self::Xhr => "xhr",
+            Self::SocketIo => "socketio",
+            Self::Polling => "polling",
         }
     }
 }
@@ -69,6 +77,8 @@ pub struct Metrics {
     peers: Gauge,
     peers_opened: Counter,
     sessions_replaced: Counter,
+    sessions_lost: Counter,
+    rooms: RoomMetrics,
     signals: Signals,
     mail: Gauge,
     mail_bytes: Gauge,
@@ -102,6 +112,8 @@ impl Metrics {
             peers: Gauge::default(),
             peers_opened: Counter::default(),
             sessions_replaced: Counter::default(),
+            sessions_lost: Counter::default(),
+            rooms: RoomMetrics::default(),
             signals: Signals::default(),
             mail: Gauge::default(),
             mail_bytes: Gauge::default(),
@@ -139,6 +151,12 @@ impl Metrics {
             "Sessions that took over from another one of the same peer",
             self.sessions_replaced.clone(),
         );
+        it.register(
+            "sessions_lost",
+            "Sessions whose transport broke and whose client may come back",
+            self.sessions_lost.clone(),
+        );
+        self.rooms.register(it);
         it.register("messages", "Signals between peers, by type and outcome", signals);
         it.register("mail", "Messages waiting for absent peers", self.mail.clone());
         it.register_with_unit(
@@ -176,6 +194,26 @@ impl Metrics {
             }
             Happening::SessionReplaced(_) | Happening::PeerResumed(_) => {
                 self.sessions_replaced.inc();
+            }
+            Happening::SessionLost(_) => {
+                self.sessions_lost.inc();
+            }
+            Happening::RoomOpened(_) => {
+                self.rooms.open.inc();
+                self.rooms.opened.inc();
+            }
+            Happening::RoomClosed(_) => {
+                self.rooms.open.dec();
+            }
+            Happening::RoomJoined(_) => {
+                self.rooms.members.inc();
+            }
+            Happening::RoomLeft(_) => {
+                self.rooms.members.dec();
+            }
+            Happening::RoomData { receivers } => {
+                self.rooms.received.inc();
+                self.rooms.told.inc_by(u64::try_from(*receivers).unwrap_or(u64::MAX));
             }
             Happening::Received(kind) => {
                 self.signals.received[*kind as usize].inc();
@@ -237,7 +275,7 @@ impl Metrics {
 
     /// Open sessions, for the status page.
     pub fn sessions(&self) -> i64 {
-        [Transport::WebSocket, Transport::Xhr]
+        [Transport::WebSocket, Transport::Xhr, Transport::SocketIo, Transport::Polling]
             .into_iter()
             .map(|it| self.sessions.get_or_create(&TransportLabel { transport: it.name() }).get())
             .sum()

@@ -107,6 +107,16 @@ impl TurnMetrics {
         add(&self.bytes, app, "to_client", to_client);
     }
 
+    /// Bytes that were relayed for an app.
+    pub(crate) fn relayed(&self, app: &str) -> u64 {
+        let directions = ["to_peer", "to_client"];
+        let of = |direction| {
+            let labels = FlowLabels { app: app.to_owned(), direction };
+            self.bytes.get(&labels).map_or(0, |it| it.get())
+        };
+        directions.into_iter().map(of).sum()
+    }
+
     /// Open allocations.
     pub(crate) fn allocations(&self) -> i64 {
         self.open.get()

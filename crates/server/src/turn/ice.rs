@@ -92,6 +92,12 @@ impl Ice {
         servers(&self.shared.settings().credentials, &self.ports, form, app, host)
     }
 
+    /// For a client that knows the server's name itself; it ends at `end` at the latest.
+    pub(crate) fn credential_until(&self, app: &str, end: u64) -> Option<Credential> {
+        let credentials = &self.shared.settings().credentials;
+        credentials.issue_until(Form::Colon, app, &random_tag(), clock::unix_now(), end)
+    }
+
     /// The password for the user name that a client of the `SkyWay` fork makes itself.
     pub(crate) fn peer_password(&self, app: &str, id: &str) -> Option<String> {
         let credentials = &self.shared.settings().credentials;
@@ -122,6 +128,11 @@ pub fn ice_servers(
     servers(&credentials, &ports, form, app, host).ok_or(IceError::NoSecret)
 }
 
+/// Tells users of an app apart.
+fn random_tag() -> String {
+    format!("{:016x}", u64::from_be_bytes(clock::random()))
+}
+
 fn uri_host(ip: std::net::IpAddr) -> String {
     match ip {
         std::net::IpAddr::V4(ip) => ip.to_string(),
@@ -136,9 +147,8 @@ fn servers(
     app: &str,
     host: &str,
 ) -> Option<IceServers> {
-    let tag = format!("{:016x}", u64::from_be_bytes(clock::random()));
     let Credential { username, password, ttl } =
-        credentials.issue(form, app, &tag, clock::unix_now())?;
+        credentials.issue(form, app, &random_tag(), clock::unix_now())?;
     let mut stun = Vec::new();
     let mut turn = Vec::new();
     if let Some(port) = ports.udp {

@@ -2,10 +2,13 @@
 //! TURN client.
 
 mod certificate;
+mod echo;
 mod http;
 mod panics;
 mod server;
+mod skyway;
 mod socket;
+mod socketio;
 mod stream;
 mod turn;
 mod turn_server;
@@ -19,7 +22,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub(crate) use certificate::{Files, connector, local_name};
 pub(crate) use http::{Answer, Request};
 pub(crate) use server::{TestServer, peer_target};
+pub(crate) use skyway::{SkyWay, query as skyway_query};
 pub(crate) use socket::Socket;
+pub(crate) use socketio::{Heard, Part, PollAnswer, Polling, SocketIo};
 pub(crate) use stream::{stream_of, until_message};
 pub(crate) use turn::{Login, Refused, Relayed, TurnClient, Wish};
 pub(crate) use turn_server::{TurnServer, loopback};

@@ -8,6 +8,7 @@ use peerway_turn::Transport;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+use super::echo::Echo;
 use super::{Request, Socket, millis, panics, within};
 
 /// See the module documentation.
@@ -34,7 +35,20 @@ impl TestServer {
         // Its ports are fixed; tests of TURN take free ones.
         config.turn.enabled = false;
         edit(&mut config);
+        Self::run(Server::bind(config).await.expect("the server starts"))
+    }
+
+    /// A server whose Socket.IO clients hear what they say.
+    pub(crate) async fn echo(edit: impl FnOnce(&mut Config)) -> Self {
+        panics::watch();
+        let mut config = Config { host: "127.0.0.1".into(), port: 0, ..Config::default() };
+        config.turn.enabled = false;
+        edit(&mut config);
         let server = Server::bind(config).await.expect("the server starts");
+        Self::run(server.with_socketio(Echo::default()))
+    }
+
+    fn run(server: Server) -> Self {
         let (address, control) = (server.local_addr(), server.control());
         let turn = server.turn_addresses().to_vec();
         Self { address, control, turn, running: tokio::spawn(server.run()) }

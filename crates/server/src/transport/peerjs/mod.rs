@@ -6,4 +6,4 @@ mod routes;
 mod socket;
 mod stream;
 
-pub(crate) use routes::{router, web_socket};
+pub(crate) use routes::{list_peers, router, web_socket};

@@ -11,7 +11,9 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use peerway_broker::{Channel, Open, PostRefused, Proof};
 use peerway_protocol::peerjs::{self, ClientFrame, Handshake};
-use peerway_protocol::{Address, Event, PeerId, Refusal, Request as ClientRequest, SignalKind};
+use peerway_protocol::{
+    Dialect, Event, PeerAddress, PeerId, Refusal, Request as ClientRequest, SignalKind,
+};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -73,7 +75,10 @@ async fn new_id(
                 Problem::new(StatusCode::BAD_REQUEST, refusal.name(), refusal.to_string())
             })?;
             // Where ids must be signed, this question shows nothing that would earn a credential.
-            let ice = edge.ice.as_ref().filter(|_| !app.wants_signed_ids());
+            let ice = edge
+                .ice
+                .as_ref()
+                .filter(|_| !app.wants_signed_ids() && edge.may_relay(&app).is_ok());
             let credential = ice.and_then(|ice| ice.peer_password(app.key.as_str(), id.as_str()));
             let answer = peerjs::IdAnswer { id: id.to_string(), credential };
             Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
@@ -88,7 +93,7 @@ async fn peers(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let app = admit(&edge, &key, &headers)?;
-    Ok((EXPRESS_JSON, Json(list(&edge, &app).await?)).into_response())
+    Ok((EXPRESS_JSON, Json(list_peers(&edge, &app).await?)).into_response())
 }
 
 /// `GET {path}active/list/{key}`, what the SkyWay fork calls for `listAllPeers`.
@@ -107,7 +112,7 @@ async fn active_count(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let app = admit(&edge, &key, &headers)?;
-    let count = list(&edge, &app).await?.len();
+    let count = list_peers(&edge, &app).await?.len();
     let body = format!(
         r#"{{"name":"active_session","count":{count},"api_key":{}}}"#,
         json!(app.key.as_str())
@@ -115,7 +120,8 @@ async fn active_count(
     Ok((EXPRESS_JSON, body).into_response())
 }
 
-async fn list(edge: &Edge, app: &App) -> Result<Vec<String>, Problem> {
+/// The ids of an app's peers, if its clients may list them.
+pub(crate) async fn list_peers(edge: &Edge, app: &App) -> Result<Vec<String>, Problem> {
     if !app.allow_discovery {
         edge.metrics.refused_for("discovery");
         return Err(Problem::plain(StatusCode::UNAUTHORIZED, "Unauthorized"));
@@ -131,7 +137,7 @@ fn caller(
     id: &str,
     token: &str,
     headers: &HeaderMap,
-) -> Result<(Address, Proof), Problem> {
+) -> Result<(PeerAddress, Proof), Problem> {
     let app = admit(edge, key, headers)?;
     let denied = |refusal: Refusal| {
         edge.metrics.refused(&refusal);
@@ -228,7 +234,8 @@ async fn stream(
     let session = edge.node.next_session();
     let outbox = edge.outboxes.open();
     let me = address.peer.clone();
-    let open = Open { session, address, proof, channel: Channel::Stream };
+    let (channel, dialect) = (Channel::Stream, Dialect::PeerJs);
+    let open = Open { session, address, proof, channel, dialect };
     let opening = Opening::new(edge.node.clone(), open, outbox.clone()).await?;
 
     let mut first = padding();
@@ -323,7 +330,7 @@ pub(crate) async fn web_socket(
 /// A handshake as far as it can be judged before it is answered.
 struct Knock {
     client: ClientAddress,
-    admitted: Result<(Address, Proof), Refusal>,
+    admitted: Result<(PeerAddress, Proof), Refusal>,
     versioned: bool,
 }
 
@@ -346,7 +353,8 @@ async fn begin(
         Ok((address, proof)) => {
             let me = address.peer.clone();
             tracing::debug!(%address, "socket opened");
-            let open = Open { session, address, proof, channel: Channel::Socket };
+            let (channel, dialect) = (Channel::Socket, Dialect::PeerJs);
+            let open = Open { session, address, proof, channel, dialect };
             if edge.node.open(open, outbox.clone()).await.is_err() {
                 outbox.end(Ending::Shutdown);
             }
@@ -367,13 +375,15 @@ fn admit_socket(
     edge: &Edge,
     handshake: &Handshake,
     origin: Option<&str>,
-) -> Result<(Address, Proof), Refusal> {
+) -> Result<(PeerAddress, Proof), Refusal> {
     if !handshake.is_complete() {
         return Err(Refusal::Incomplete);
     }
     let app = edge.apps.find(&handshake.key).ok_or(Refusal::UnknownKey)?;
     app.admits_origin(origin)?;
     let id = PeerId::new(&handshake.id).map_err(Refusal::InvalidId)?;
-    let proof = app.authenticate(&id, &handshake.token, clock::unix_now())?;
+    let unix = clock::unix_now();
+    let proof = app.authenticate(&id, &handshake.token, unix)?;
+    app.count_session(unix)?;
     Ok((app.address(id), proof))
 }

@@ -5,15 +5,13 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 use peerway_broker::{RateLimit, SessionId};
 use peerway_protocol::peerjs::{self, ClientFrame};
 use peerway_protocol::{Event, PeerId, Refusal};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Sleep;
-use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message, Utf8Bytes};
 
@@ -23,18 +21,7 @@ use crate::edge::Edge;
 use crate::http::ClientIo;
 use crate::node::Stopped;
 use crate::outbox::{Outbox, Queued};
-use crate::transport::websocket::Codec;
-
-/// Bytes read from a socket at once, into a buffer that the sessions of a thread share.
-const READ_SIZE: usize = 64 * 1024;
-/// How long and how much is read after a close frame, so that what was said last is not lost to
-/// a connection reset.
-const LINGER: Duration = Duration::from_secs(3);
-const LINGER_BYTES: usize = 64 * 1024 * 1024;
-
-thread_local! {
-    static READ_BUFFER: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
-}
+use crate::transport::line::{Line, Read};
 
 /// Who is behind a session.
 pub(super) struct Identity {
@@ -48,10 +35,7 @@ pub(super) struct Identity {
 pub(super) struct SocketSession {
     edge: Arc<Edge>,
     identity: Identity,
-    io: ClientIo,
-    codec: Codec,
-    /// Bytes that came right behind the handshake.
-    early: Vec<u8>,
+    line: Line,
     outbox: Arc<Outbox>,
     inbound: VecDeque<Utf8Bytes>,
     /// How the session ends once `inbound` has been handled.
@@ -67,8 +51,6 @@ pub(super) struct SocketSession {
     rate: RateLimit,
     last_frame: Instant,
     next_ping: Instant,
-    /// Since when the socket has not taken what is to be written.
-    stuck_since: Option<Instant>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -90,13 +72,11 @@ impl SocketSession {
         let now = clock::now();
         let next_ping = now + edge.config.ping_interval().0;
         Self {
-            codec: Codec::new(edge.config.limits.frame_size.0),
-            early,
+            line: Line::new(io, early, edge.config.limits.frame_size.0),
             modern: identity.versioned,
             timer: Box::pin(tokio::time::sleep_until(next_ping.into())),
             edge,
             identity,
-            io,
             outbox,
             inbound: VecDeque::new(),
             over: None,
@@ -106,7 +86,6 @@ impl SocketSession {
             rate: RateLimit::new(now),
             last_frame: now,
             next_ping,
-            stuck_since: None,
         }
     }
 
@@ -137,7 +116,7 @@ impl SocketSession {
             self.encode(&Event::Refused(refusal));
         }
         if let Some(close) = close {
-            Box::pin(self.hang_up(close.frame())).await;
+            Box::pin(self.line.hang_up(close.frame())).await;
         }
         reason
     }
@@ -145,11 +124,11 @@ impl SocketSession {
     /// Writes what can be written, then reads, then looks at the clock.
     fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Step> {
         loop {
-            match self.poll_flush(context) {
+            match self.line.poll_flush(context) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(Step::Over(Over::Lost)),
                 Poll::Pending => {
-                    self.note_stuck();
+                    self.set_timer();
                     break;
                 }
             }
@@ -178,7 +157,7 @@ impl SocketSession {
             self.attached = true;
             if queued.event == Event::Probe {
                 self.probed = true;
-                self.codec.send(Message::Ping(tungstenite::Bytes::new()));
+                self.line.send(Message::Ping(tungstenite::Bytes::new()));
             }
             self.encode(&queued.event);
         }
@@ -188,88 +167,28 @@ impl SocketSession {
         let mut text = String::new();
         peerjs::encode(event, &self.identity.me, &mut text);
         if !text.is_empty() {
-            self.codec.send(Message::text(text));
-        }
-    }
-
-    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let mut written = 0;
-        let output = self.codec.output();
-        let result = loop {
-            if written == output.len() {
-                break Poll::Ready(Ok(()));
-            }
-            match Pin::new(&mut self.io).poll_write(context, &output[written..]) {
-                Poll::Ready(Ok(0)) => {
-                    break Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
-                }
-                Poll::Ready(Ok(count)) => {
-                    written += count;
-                    self.stuck_since = None;
-                }
-                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                Poll::Pending => break Poll::Pending,
-            }
-        };
-        output.drain(..written);
-        if output.is_empty() {
-            // An idle session keeps no buffer.
-            *output = Vec::new();
-        }
-        ready!(result)?;
-        // TLS keeps records of its own.
-        Pin::new(&mut self.io).poll_flush(context)
-    }
-
-    fn note_stuck(&mut self) {
-        if self.stuck_since.is_none() {
-            let now = clock::now();
-            self.stuck_since = Some(now);
-            self.set_timer();
+            self.line.send(Message::text(text));
         }
     }
 
     /// Reads until there is a text frame for the broker, or nothing more to read.
     fn poll_frames(&mut self, context: &mut Context<'_>) -> Poll<Step> {
-        let mut early = std::mem::take(&mut self.early);
-        let filled = early.len();
-        if filled > 0
-            && let Some(step) = self.decode(&mut early, filled)
-        {
-            return Poll::Ready(step);
-        }
-        with_read_buffer(|buffer| {
-            loop {
-                let filled = match poll_read(&mut self.io, context, buffer) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Step::Over(Over::Lost)),
-                    Poll::Ready(Ok(filled)) => filled,
-                };
-                if let Some(step) = self.decode(buffer, filled) {
-                    return Poll::Ready(step);
-                }
+        loop {
+            let mut seen = Seen::default();
+            let inbound = &mut self.inbound;
+            let result = match self.line.poll_read(context, |message| seen.take(message, inbound)) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Read::Lost) => return Poll::Ready(Step::Over(Over::Lost)),
+                Poll::Ready(Read::Bytes(_, result)) => result,
+            };
+            if let Some(step) = self.judge(seen, result) {
+                return Poll::Ready(step);
             }
-        })
+        }
     }
 
-    fn decode(&mut self, buffer: &mut Vec<u8>, filled: usize) -> Option<Step> {
-        let mut over = None;
-        let mut alive = false;
-        let mut control_frames = 0;
-        let inbound = &mut self.inbound;
-        let result = self.codec.feed(buffer, filled, |message| {
-            alive = true;
-            match message {
-                Message::Text(text) => inbound.push_back(text),
-                // PeerServer takes JSON in binary frames too.
-                Message::Binary(bytes) => match Utf8Bytes::try_from(bytes) {
-                    Ok(text) => inbound.push_back(text),
-                    Err(_) => over = Some(Over::not_utf8()),
-                },
-                Message::Close(_) => over = Some(Over::Closed),
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => control_frames += 1,
-            }
-        });
+    fn judge(&mut self, seen: Seen, result: Result<(), Error>) -> Option<Step> {
+        let Seen { alive, control_frames, mut over } = seen;
         if alive {
             self.last_frame = clock::now();
         }
@@ -354,16 +273,17 @@ impl SocketSession {
         if silent >= config.alive_timeout.0 {
             return Some(Over::Dead);
         }
-        if self.stuck_since.is_some_and(|since| now >= since + config.limits.write_timeout.0) {
+        if self.line.stuck_since().is_some_and(|since| now >= since + config.limits.write_timeout.0)
+        {
             return Some(Over::Stuck);
         }
         if now >= self.next_ping {
             self.next_ping = now + config.ping_interval().0;
             if !self.modern {
-                self.codec.send(Message::text(peerjs::PING));
+                self.line.send(Message::text(peerjs::PING));
             }
             if silent >= config.ping_interval().0 {
-                self.codec.send(Message::Ping(tungstenite::Bytes::new()));
+                self.line.send(Message::Ping(tungstenite::Bytes::new()));
             }
         }
         self.set_timer();
@@ -374,58 +294,34 @@ impl SocketSession {
     fn set_timer(&mut self) {
         let config = &self.edge.config;
         let dead_at = self.last_frame + config.alive_timeout.0;
-        let stuck_at = self.stuck_since.map(|since| since + config.limits.write_timeout.0);
+        let stuck_at = self.line.stuck_since().map(|since| since + config.limits.write_timeout.0);
         let next = [Some(self.next_ping), Some(dead_at), stuck_at].into_iter().flatten().min();
         if let Some(next) = next {
             self.timer.as_mut().reset(next.into());
         }
     }
-
-    /// Writes what is left and a close frame, and reads on until the client has answered it. A
-    /// socket that is closed with unread input resets the connection and takes the last words
-    /// with it; and Firefox 153 drops them when the end of the stream comes close behind.
-    async fn hang_up(&mut self, close: Option<CloseFrame>) {
-        self.codec.close(close);
-        let linger = async {
-            poll_fn(|context| self.poll_flush(context)).await?;
-            let mut left = LINGER_BYTES;
-            // A client that closed first waits for the server to end the connection.
-            while left > 0 && !self.codec.is_closed() {
-                let Some(read) = poll_fn(|context| self.poll_discard(context)).await? else {
-                    break;
-                };
-                left = left.saturating_sub(read);
-            }
-            self.io.shutdown().await
-        };
-        // Whatever fails now, the connection ends.
-        let _ = tokio::time::timeout(LINGER, linger).await;
-    }
-
-    /// Reads and ignores; `None` once the client has closed its side.
-    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<Option<usize>>> {
-        with_read_buffer(|buffer| {
-            let read = ready!(poll_read(&mut self.io, context, buffer))?;
-            // Looked at only for the client's close frame; what else is wrong with it is all the same.
-            let _ = self.codec.feed(buffer, read, |_| {});
-            Poll::Ready(Ok((read > 0).then_some(read)))
-        })
-    }
 }
 
-fn with_read_buffer<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    READ_BUFFER.with_borrow_mut(|buffer| {
-        buffer.resize(READ_SIZE, 0);
-        work(buffer)
-    })
+/// What one read brought besides texts.
+#[derive(Default)]
+struct Seen {
+    alive: bool,
+    control_frames: u32,
+    over: Option<Over>,
 }
 
-fn poll_read(
-    io: &mut ClientIo,
-    context: &mut Context<'_>,
-    buffer: &mut [u8],
-) -> Poll<std::io::Result<usize>> {
-    let mut target = ReadBuf::new(buffer);
-    ready!(Pin::new(io).poll_read(context, &mut target))?;
-    Poll::Ready(Ok(target.filled().len()))
+impl Seen {
+    fn take(&mut self, message: Message, inbound: &mut VecDeque<Utf8Bytes>) {
+        self.alive = true;
+        match message {
+            Message::Text(text) => inbound.push_back(text),
+            // PeerServer takes JSON in binary frames too.
+            Message::Binary(bytes) => match Utf8Bytes::try_from(bytes) {
+                Ok(text) => inbound.push_back(text),
+                Err(_) => self.over = Some(Over::not_utf8()),
+            },
+            Message::Close(_) => self.over = Some(Over::Closed),
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => self.control_frames += 1,
+        }
+    }
 }
