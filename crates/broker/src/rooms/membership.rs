@@ -12,9 +12,6 @@ use crate::{Ask, Broker, Command, FromRoom, Happening, News, Parcel, Stay, ToRoo
 
 /// Requests that wait for an answer of the room, at most.
 const MAX_WAITING: usize = 16;
-/// What the JSON around binary parts may weigh: clients count only the parts (skyway-js 4.4.5 the first of them)
-/// when they look at the limit themselves.
-const AROUND_DATA: usize = 64 * 1024;
 /// How often a join is sent while nodes race for the room.
 const MAX_TRIES: u8 = 8;
 
@@ -83,7 +80,7 @@ impl Broker {
             RoomRequest::Join(RoomMode::Sfu) if !sfu => {
                 return self.refuse_room(address, Refusal::NoSfu(room));
             }
-            RoomRequest::Send(data) if data.weight() > limits.data_size + AROUND_DATA => {
+            RoomRequest::Send(data) if data.weight() > limits.data_size => {
                 return self.refuse_room(address, Refusal::RoomDataTooBig(room, limits.data_size));
             }
             _ => {}

@@ -271,8 +271,8 @@ pub struct LimitsConfig {
     pub members_per_room: usize,
     /// Rooms of one app that this node keeps.
     pub rooms_per_app: usize,
-    /// Longest message to a room, without its envelope. PeerJS frames are bounded by `frame_size`
-    /// before.
+    /// Longest message to a room, with the JSON around its binary parts: skyway-js itself allows
+    /// 20MiB of data. PeerJS frames are bounded by `frame_size` before.
     pub room_data_size: Bytes,
     /// What a room remembers for its log: the last so many entries, and 1 MiB of them at most.
     pub room_log: usize,
@@ -303,7 +303,7 @@ impl Default for LimitsConfig {
             rooms_per_peer: 64,
             members_per_room: 1000,
             rooms_per_app: 10_000,
-            room_data_size: Bytes(20 * 1024 * 1024),
+            room_data_size: Bytes(20 * 1024 * 1024 + 512 * 1024),
             room_log: 100,
             sessions_per_address: 5000,
             pending_handshakes: 4096,
