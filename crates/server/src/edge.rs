@@ -25,6 +25,8 @@ pub(crate) struct Edge {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) outboxes: Arc<Outboxes>,
     pub(crate) sessions: Crowd,
+    /// Sessions whose client may come back, which hold no connection.
+    pub(crate) lost: Crowd,
     pub(crate) handshakes: Crowd,
     pub(crate) tasks: TaskTracker,
     pub(crate) started: Instant,

@@ -10,6 +10,8 @@ use std::time::Instant;
 use peerway_broker::HangupReason;
 use peerway_protocol::{Event, Refusal};
 
+use crate::edge::Place;
+
 /// An outbox with less than this is not full because others are.
 const SMALL: usize = 16 * 1024;
 
@@ -60,6 +62,8 @@ struct State {
     unwritten: usize,
     ending: Option<Ending>,
     waker: Option<Waker>,
+    /// Of a lost session: given back when the node drops its outbox.
+    place: Option<Box<Place>>,
 }
 
 /// See the module documentation.
@@ -158,6 +162,11 @@ impl Outbox {
             state.events.push_front(queued);
         }
         Self::wake(state);
+    }
+
+    /// Keeps a place as long as there is this outbox.
+    pub(crate) fn occupy(&self, place: Place) {
+        self.lock().place = Some(Box::new(place));
     }
 
     /// The transport is gone: what it has taken and not put back is lost.

@@ -145,6 +145,7 @@ impl Server {
             node: handle,
             metrics,
             sessions: Crowd::default(),
+            lost: Crowd::default(),
             handshakes: Crowd::default(),
             tasks: TaskTracker::new(),
             started: clock::now(),

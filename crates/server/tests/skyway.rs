@@ -199,3 +199,17 @@ async fn whether_a_peer_exists_may_be_asked_without_permission() {
         assert_eq!((answer.status, answer.body.as_str()), (200, body));
     }
 }
+
+#[tokio::test]
+async fn one_address_cannot_fill_the_server_with_lost_sessions() {
+    let server = TestServer::with(|config| config.limits.sessions_per_address = 1).await;
+    drop(SkyWay::open(&server, "alice").await);
+    server.until_metric("peerway_sessions_lost_total", 1).await;
+    drop(SkyWay::open(&server, "bob").await);
+    server.until_metric("peerway_peers", 1).await;
+
+    // Alice's place among the lost is free again when she is back.
+    drop(SkyWay::open(&server, "alice").await);
+    server.until_metric("peerway_sessions_lost_total", 2).await;
+    server.until_metric("peerway_peers", 1).await;
+}

@@ -1,5 +1,7 @@
 //! Who may come in.
 
+use std::net::IpAddr;
+
 use std::sync::Arc;
 
 use peerway_broker::Proof;
@@ -20,6 +22,8 @@ pub(super) struct Admitted {
     pub(super) proof: Proof,
     /// When its credential ends, in seconds since 1970, if it needs one.
     pub(super) expiry: Option<u64>,
+    /// Where it comes from.
+    pub(super) address: IpAddr,
 }
 
 /// Judges a handshake; what is wrong is told as ERROR, which must go before the client is
@@ -47,7 +51,7 @@ pub(super) fn admit(edge: &Edge, came: &engineio::Handshake) -> Result<Admitted,
         .authenticate_skyway(&peer, &token, credential, unix)
         .map_err(|error| refuse_credential(edge, &error))?;
     app.count_session(unix).map_err(|refusal| refuse(edge, &refusal))?;
-    Ok(Admitted { app, peer, proof, expiry })
+    Ok(Admitted { app, peer, proof, expiry, address: came.address })
 }
 
 /// Browsers name no origin when a page polls the server that it came from; then it is that server's.

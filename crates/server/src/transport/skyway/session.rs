@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -24,6 +25,8 @@ pub(crate) struct Session {
     edge: Arc<Edge>,
     app: Arc<App>,
     id: SessionId,
+    /// Where the client comes from.
+    address: IpAddr,
     dialect: skyway::Session,
     outbox: Arc<Outbox>,
     /// What comes next to the client.
@@ -48,7 +51,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(super) async fn open(edge: Arc<Edge>, admitted: Admitted) -> Self {
-        let Admitted { app, peer, proof, expiry: expires } = admitted;
+        let Admitted { app, peer, proof, expiry: expires, address: client } = admitted;
         let (id, outbox) = (edge.node.next_session(), edge.outboxes.open());
         let address = app.address(peer.clone());
         tracing::debug!(%address, "SkyWay session opened");
@@ -61,6 +64,7 @@ impl Session {
             edge,
             app,
             id,
+            address: client,
             dialect: skyway::Session::new(peer),
             outbox,
             packets: Vec::new(),
@@ -291,6 +295,13 @@ impl Session {
                 self.edge.node.closed(self.id, false).await;
             }
             Closed::Lost => {
+                // As many may be lost as may be connected, lest one address fill the app.
+                let limit = self.edge.config.limits.sessions_per_address;
+                let Some(place) = self.edge.lost.enter(self.address, limit) else {
+                    self.edge.metrics.refused_for("too_many_lost");
+                    return self.edge.node.closed(self.id, false).await;
+                };
+                self.outbox.occupy(place);
                 self.outbox.put_back(self.given.into_iter().chain(self.waiting));
                 self.edge.node.lost(self.id).await;
             }
