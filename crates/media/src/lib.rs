@@ -1,10 +1,21 @@
 //! Selective forwarding: what one member of a room sends is sent to those who want it, unchanged
 //! but for the numbers that must stay continuous. No IO, no clock, no randomness.
+//!
+//! [`MediaRouter`] is all of it, as one value: it is told what happened, each time with `now`, and
+//! answers with datagrams to send and events.
 
 mod allocation;
+mod leg;
 mod rewrite;
+mod router;
 mod speakers;
+mod track;
 
 pub use allocation::{Demand, allocate};
 pub use rewrite::{Clock, Continuity, Incoming, Outgoing, PictureNumbers, Rewriter, SourceId};
+pub use router::{
+    CloseReason, Datagram, Event, LegId, LegOptions, LocalAddress, MediaRouter, Output, RoomId,
+    RouterOptions, Traffic, Transmit, Transport, ice_user,
+};
 pub use speakers::Speakers;
+pub use track::{Codec, Codecs, Kind};

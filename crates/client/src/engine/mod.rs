@@ -5,7 +5,6 @@
 //! answers [`Output::Timeout`].
 
 mod channel;
-mod dtls;
 mod media;
 mod stats;
 
@@ -110,7 +109,7 @@ impl Engine {
         config.set_max_stun_rto(LONGEST_RTO);
         config.set_max_stun_retransmits(RETRANSMITS);
         let mut config = config
-            .set_crypto_provider(dtls::crypto())
+            .set_crypto_provider(peerway_dtls::crypto())
             // Between two of ours SCTP is there as soon as DTLS is; others ignore the offer of it.
             .set_snap_enabled(true)
             .set_sctp_max_buffered_amount(channel::LARGEST_MESSAGE + channel::HIGHEST_WATER)

@@ -9,6 +9,8 @@ pub struct Clock(pub u32);
 impl Clock {
     /// Opus (RFC 7587, section 4.1).
     pub const OPUS: Self = Self(48_000);
+    /// G.711.
+    pub const TELEPHONY: Self = Self(8_000);
     /// Every video format.
     pub const VIDEO: Self = Self(90_000);
 
