@@ -1,59 +1,25 @@
 //! Base64 (RFC 4648, section 4), for binary parts where a transport takes only text.
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const PAD: u8 = b'=';
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// What stands in [`VALUES`] for bytes that are no digit.
-const NONE: u8 = 0xff;
-const VALUES: [u8; 256] = values();
-
-const fn values() -> [u8; 256] {
-    let mut values = [NONE; 256];
-    let mut digit: u8 = 0;
-    while digit < 64 {
-        values[ALPHABET[digit as usize] as usize] = digit;
-        digit += 1;
-    }
-    values
-}
+/// Writes padding and does not ask for it.
+const ENGINE: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 /// Appends bytes to a text, with padding.
 pub(crate) fn encode(bytes: &[u8], text: &mut String) {
-    text.reserve(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |at| u32::from(group.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            let index = (bits >> (18 - 6 * digit)) & 63;
-            let padding = digit > group.len();
-            text.push(char::from(if padding { PAD } else { ALPHABET[index as usize] }));
-        }
-    }
+    ENGINE.encode_string(bytes, text);
 }
 
 /// The bytes of a text, with or without padding; `None` if it is not Base64.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    let digits = digits.strip_suffix(b"==").or(digits.strip_suffix(b"=")).unwrap_or(digits);
-    let mut bytes = Vec::with_capacity(digits.len().div_ceil(4) * 3);
-    for group in digits.chunks(4) {
-        let mut bits = 0;
-        for at in 0..4 {
-            let value = group.get(at).map_or(0, |digit| VALUES[usize::from(*digit)]);
-            if value == NONE {
-                return None;
-            }
-            bits = bits << 6 | u32::from(value);
-        }
-        let [_, a, b, c] = bits.to_be_bytes();
-        match group.len() {
-            4 => bytes.extend([a, b, c]),
-            3 => bytes.extend([a, b]),
-            2 => bytes.push(a),
-            _ => return None,
-        }
-    }
-    Some(bytes)
+    ENGINE.decode(text).ok()
 }
 
 #[cfg(test)]
