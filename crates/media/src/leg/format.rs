@@ -1,0 +1,102 @@
+//! Payload types: every leg offers the same formats in the same order, so a format is its place.
+
+use str0m::format::{Codec as Format, PayloadParams};
+use str0m::media::{Mid, Pt};
+use str0m::{Rtc, RtcConfig};
+
+use super::Incoming;
+use crate::{Codec, Codecs};
+
+/// The place of a format in what every leg offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FormatId(u8);
+
+/// What every leg offers, the preferred first.
+pub(super) fn configure(config: RtcConfig) -> RtcConfig {
+    config
+        .clear_codecs()
+        .enable_opus(true, false)
+        .enable_pcmu(true, false)
+        .enable_pcma(true, false)
+        .enable_vp8(true)
+        .enable_h264(true)
+        .enable_vp9(true)
+        .enable_av1(true)
+}
+
+/// The formats with their payload types on this leg.
+#[derive(Debug)]
+pub(super) struct Formats(Vec<(Pt, Codec)>);
+
+impl Formats {
+    pub(super) fn new(rtc: &Rtc) -> Self {
+        let formats = rtc.codec_config().params().iter().filter_map(known);
+        Self(formats.collect())
+    }
+
+    pub(super) fn find(&self, payload_type: Pt) -> Option<(FormatId, Codec)> {
+        let index = self.0.iter().position(|(pt, _)| *pt == payload_type)?;
+        Some((FormatId(u8::try_from(index).ok()?), self.0[index].1))
+    }
+
+    pub(super) fn payload_type(&self, format: FormatId) -> Pt {
+        self.0[usize::from(format.0)].0
+    }
+
+    /// Those that the other side takes on a line, in its order.
+    pub(super) fn accepted(&self, rtc: &Rtc, mid: Mid) -> Accepted {
+        let mut accepted = Accepted::default();
+        let Some(media) = rtc.media(mid) else { return accepted };
+        for payload_type in media.remote_pts() {
+            let Some((format, codec)) = self.find(*payload_type) else { continue };
+            accepted.formats |= 1 << format.0;
+            accepted.codecs.insert(codec);
+            accepted.first.get_or_insert(codec);
+        }
+        accepted
+    }
+
+    /// What the member understands: what it took on the lines for its own tracks; where it was not
+    /// asked yet, everything.
+    #[expect(clippy::unused_self, reason = "the formats are what the answer is about")]
+    pub(super) fn codecs(&self, incoming: &[Incoming; 2]) -> Codecs {
+        let mut all = Codecs::default();
+        for line in incoming {
+            let of_kind = Codec::ALL.into_iter().filter(|codec| codec.kind() == line.kind());
+            for codec in of_kind {
+                if line.accepted().is_none_or(|accepted| accepted.codecs.contains(codec)) {
+                    all.insert(codec);
+                }
+            }
+        }
+        all
+    }
+}
+
+/// What the other side takes on one line.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Accepted {
+    formats: u64,
+    pub(super) codecs: Codecs,
+    pub(super) first: Option<Codec>,
+}
+
+impl Accepted {
+    pub(super) fn takes(self, format: FormatId) -> bool {
+        self.formats & (1 << format.0) != 0
+    }
+}
+
+fn known(params: &PayloadParams) -> Option<(Pt, Codec)> {
+    let codec = match params.spec().codec {
+        Format::Opus => Codec::Opus,
+        Format::PCMU => Codec::Pcmu,
+        Format::PCMA => Codec::Pcma,
+        Format::Vp8 => Codec::Vp8,
+        Format::Vp9 => Codec::Vp9,
+        Format::H264 => Codec::H264,
+        Format::Av1 => Codec::Av1,
+        _ => return None,
+    };
+    Some((params.pt(), codec))
+}

@@ -1,0 +1,93 @@
+//! The two lines on which a member's own tracks come.
+
+use str0m::media::{KeyframeRequestKind, Mid, Rid};
+use str0m::rtp::Ssrc;
+
+use super::Leg;
+use super::format::Accepted;
+use crate::{Codec, Kind};
+
+/// The names of the sizes of a simulcast, the smallest first.
+pub(super) const LAYERS: [&str; 3] = ["q", "h", "f"];
+
+/// Sources that are remembered; more than a member can have at once.
+const REMEMBERED: usize = 16;
+
+/// One of the lines.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    kind: Kind,
+    pub(super) mid: Option<Mid>,
+    accepted: Option<Accepted>,
+    comes: bool,
+}
+
+impl Incoming {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { kind, mid: None, accepted: None, comes: false }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn accepted(&self) -> Option<Accepted> {
+        self.accepted
+    }
+
+    pub(super) fn answered(&mut self, comes: bool, accepted: Accepted) {
+        self.comes = comes;
+        self.accepted = Some(accepted);
+    }
+
+    /// Whether the member sends, and how it will be encoded: browsers take the first that both have.
+    pub(crate) fn publishes(&self) -> Option<Codec> {
+        self.accepted.filter(|_| self.comes)?.first
+    }
+}
+
+/// Where the streams belong that come in.
+#[derive(Debug, Default)]
+pub(super) struct Sources(Vec<(Ssrc, Kind, usize)>);
+
+impl Leg {
+    /// The line for the member's own track.
+    pub(crate) fn incoming(&self, kind: Kind) -> &Incoming {
+        &self.incoming[kind.index()]
+    }
+
+    pub(super) fn source(&mut self, ssrc: Ssrc) -> Option<(Kind, usize)> {
+        let known = self.sources.0.iter().find(|(known, ..)| *known == ssrc);
+        if let Some((_, kind, layer)) = known {
+            return Some((*kind, *layer));
+        }
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_rx(&ssrc)?;
+        let (mid, rid) = (stream.mid(), stream.rid());
+        let line = self.incoming.iter().find(|line| line.mid == Some(mid))?;
+        let layer = match rid {
+            None => 0,
+            Some(rid) => LAYERS.iter().position(|name| Rid::from(*name) == rid)?,
+        };
+        if self.sources.0.len() >= REMEMBERED {
+            self.sources.0.clear();
+        }
+        self.sources.0.push((ssrc, line.kind, layer));
+        Some((line.kind, layer))
+    }
+
+    /// Asks the member for a key frame. `false`: nothing has come yet that could be asked for.
+    pub(crate) fn request_key_frame(&mut self, kind: Kind, layer: usize) -> bool {
+        let Some(mid) = self.incoming[kind.index()].mid else { return false };
+        let rid = self.options.simulcast.then(|| Rid::from(LAYERS[layer.min(LAYERS.len() - 1)]));
+        let mut api = self.rtc.direct_api();
+        let stream = match api.stream_rx_by_mid(mid, rid) {
+            Some(stream) => Some(stream),
+            // It was asked for several sizes and sends one.
+            None => api.stream_rx_by_mid(mid, None),
+        };
+        let Some(stream) = stream else { return false };
+        stream.request_keyframe(KeyframeRequestKind::Pli);
+        true
+    }
+}

@@ -1,0 +1,315 @@
+//! One member's WebRTC transport into a room, both directions. The only module that names `str0m`;
+//! what it says and takes is this crate's own vocabulary.
+//!
+//! Contract: after each change, [`Leg::poll`] until it answers [`Output::Timeout`]. Packets that
+//! were given to [`Leg::send`] go out after the next [`Leg::handle_timeout`].
+
+mod format;
+mod incoming;
+mod negotiation;
+mod packet;
+mod sdp;
+mod slot;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use str0m::bwe::{Bitrate, BweKind};
+use str0m::config::{CryptoProvider, DtlsCert};
+use str0m::net::{Protocol, Receive, TcpType};
+use str0m::rtp::{Extension, ExtensionMap};
+use str0m::{Candidate, IceConnectionState, IceCreds, Input, Rtc, RtcConfig, RtcError};
+
+pub(crate) use packet::Packet;
+pub(crate) use slot::{Label, SlotId};
+
+use crate::Kind;
+use crate::router::{LocalAddress, Transport};
+use format::Formats;
+use incoming::Incoming;
+use slot::Slots;
+
+/// Packets that are kept for a subscriber who asks for them again; their payload is shared with the
+/// other subscribers.
+const KEPT_PACKETS: usize = 512;
+
+/// What all legs of a router share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    crypto: Arc<CryptoProvider>,
+    certificate: Option<DtlsCert>,
+    candidates: Vec<LocalAddress>,
+    /// The first characters of every ICE user name fragment.
+    prefix: String,
+}
+
+impl Shared {
+    pub(crate) fn new(candidates: Vec<LocalAddress>, prefix: String) -> Self {
+        let crypto = peerway_dtls::crypto();
+        // One for all: who is meant is in the ICE credentials.
+        let certificate = crypto.dtls_provider.generate_certificate();
+        Self { crypto, certificate, candidates, prefix }
+    }
+}
+
+/// How a leg is made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// What its path may carry at first, in bits per second; `None` does not estimate.
+    pub(crate) first_bitrate: Option<u64>,
+    /// How much video and audio it may send, in bits per second.
+    pub(crate) bitrate_limit: Option<u64>,
+    /// Its video may come in several sizes.
+    pub(crate) simulcast: bool,
+    /// For what should not be guessed from the outside.
+    pub(crate) seed: u64,
+}
+
+/// What comes out of a leg.
+pub(crate) enum Output {
+    Transmit {
+        transport: Transport,
+        source: SocketAddr,
+        destination: SocketAddr,
+        data: Vec<u8>,
+    },
+    /// A packet of one of its publications. Boxed: the others come far more often, and are small.
+    Packet(Box<Packet>),
+    /// A subscriber's decoder is lost.
+    KeyFrameWanted(SlotId),
+    /// ICE and DTLS are up.
+    Connected,
+    /// The path's bandwidth as it seems now, in bits per second.
+    Bandwidth(u64),
+    /// Whether anything answers on any path.
+    Reachable(bool),
+    /// It said goodbye.
+    Closed,
+    Timeout(Instant),
+}
+
+/// Why a leg cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("the answer does not fit the offer: {0}")]
+    Answer(String),
+    #[error("an answer came to no offer")]
+    NoOffer,
+    #[error("{0}")]
+    Engine(String),
+}
+
+impl From<RtcError> for Failure {
+    fn from(error: RtcError) -> Self {
+        Self::Engine(error.to_string())
+    }
+}
+
+/// See the module documentation.
+pub(crate) struct Leg {
+    rtc: Rtc,
+    options: Options,
+    formats: Formats,
+    negotiation: negotiation::Negotiation,
+    incoming: [Incoming; 2],
+    sources: incoming::Sources,
+    slots: Slots,
+    user: String,
+    /// The engine's time: a few microseconds ahead where its pacer wanted them to pass.
+    latest: Instant,
+}
+
+impl Leg {
+    pub(crate) fn new(now: Instant, shared: &Shared, options: Options) -> Self {
+        let mut credentials = IceCreds::new();
+        credentials.ufrag.insert_str(0, &shared.prefix);
+        let user = credentials.ufrag.clone();
+        let mut config = RtcConfig::new()
+            .set_crypto_provider(shared.crypto.clone())
+            .set_local_ice_credentials(credentials)
+            .set_ice_lite(true)
+            .set_rtp_mode(true)
+            .set_send_buffer_video(KEPT_PACKETS)
+            .set_extension_map(extensions())
+            .enable_bwe(options.first_bitrate.map(Bitrate::from));
+        if let Some(certificate) = &shared.certificate {
+            config = config.set_dtls_cert(certificate.clone());
+        }
+        let mut rtc = format::configure(config).build(now);
+        for address in &shared.candidates {
+            match candidate(*address) {
+                Ok(candidate) => {
+                    rtc.add_local_candidate(candidate);
+                }
+                Err(error) => tracing::warn!(?address, %error, "cannot be a candidate"),
+            }
+        }
+        let formats = Formats::new(&rtc);
+        Self {
+            rtc,
+            formats,
+            negotiation: negotiation::Negotiation::default(),
+            incoming: Kind::ALL.map(Incoming::new),
+            sources: incoming::Sources::default(),
+            slots: Slots::new(options.seed),
+            options,
+            user,
+            latest: now,
+        }
+    }
+
+    /// The ICE user name fragment by which datagrams find this leg.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// A candidate of the other side. With ICE-lite its checks tell the same: only for the record.
+    pub(crate) fn add_candidate(&mut self, candidate: &str) -> bool {
+        let Ok(candidate) = Candidate::from_sdp_string(candidate) else { return false };
+        self.rtc.add_remote_candidate(candidate);
+        true
+    }
+
+    /// Whether a STUN message is meant for this leg, and knows its password.
+    pub(crate) fn accepts(&self, now: Instant, datagram: &crate::router::Datagram<'_>) -> bool {
+        receive(datagram).is_some_and(|it| self.rtc.accepts(&Input::Receive(now, it)))
+    }
+
+    /// A datagram arrived. What cannot be read is nobody's error: anybody can send to a port.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &crate::router::Datagram<'_>,
+    ) -> Result<(), Failure> {
+        let Some(receive) = receive(datagram) else { return Ok(()) };
+        let now = self.at(now);
+        Ok(self.rtc.handle_input(Input::Receive(now, receive))?)
+    }
+
+    /// Time went on, or there is something to send.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), Failure> {
+        let now = self.at(now);
+        Ok(self.rtc.handle_input(Input::Timeout(now))?)
+    }
+
+    /// The engine leaves undone what it is told about an earlier time.
+    fn at(&mut self, now: Instant) -> Instant {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    /// Says goodbye; [`Leg::poll`] gives the datagrams.
+    pub(crate) fn close(&mut self) {
+        if self.rtc.close().is_err() {
+            self.rtc.disconnect();
+        }
+    }
+
+    /// What is to be done next.
+    pub(crate) fn poll(&mut self) -> Result<Output, Failure> {
+        loop {
+            match self.rtc.poll_output()? {
+                str0m::Output::Timeout(at) => return Ok(Output::Timeout(at)),
+                str0m::Output::Transmit(transmit) => {
+                    return Ok(Output::Transmit {
+                        transport: match transmit.proto {
+                            Protocol::Udp => Transport::Udp,
+                            _ => Transport::Tcp,
+                        },
+                        source: transmit.source,
+                        destination: transmit.destination,
+                        data: transmit.contents.into(),
+                    });
+                }
+                str0m::Output::Event(event) => {
+                    if let Some(output) = self.translate(event) {
+                        return Ok(output);
+                    }
+                }
+            }
+        }
+    }
+
+    fn translate(&mut self, event: str0m::Event) -> Option<Output> {
+        use str0m::Event as E;
+
+        Some(match event {
+            E::RtpPacket(packet) => return self.packet(packet).map(Box::new).map(Output::Packet),
+            E::KeyframeRequest(request) => Output::KeyFrameWanted(self.slots.by_mid(request.mid)?),
+            E::Connected => Output::Connected,
+            E::EgressBitrateEstimate(
+                BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. },
+            ) => Output::Bandwidth(estimate.as_u64()),
+            E::IceConnectionStateChange(state) => {
+                Output::Reachable(state != IceConnectionState::Disconnected)
+            }
+            E::Closed => Output::Closed,
+            _ => return None,
+        })
+    }
+
+    /// What the member can take, as far as its answers told; all before the first.
+    pub(crate) fn codecs(&self) -> crate::Codecs {
+        self.formats.codecs(&self.incoming)
+    }
+
+    /// Whether its video may come in several sizes.
+    pub(crate) fn is_simulcast(&self) -> bool {
+        self.options.simulcast
+    }
+
+    /// The bandwidth that would be of use, in bits per second.
+    pub(crate) fn set_desired_bitrate(&mut self, desired: u64) {
+        if self.options.first_bitrate.is_some() {
+            self.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::from(desired));
+        }
+    }
+}
+
+impl std::fmt::Debug for Leg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Leg").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+fn receive<'a>(datagram: &crate::router::Datagram<'a>) -> Option<Receive<'a>> {
+    Some(Receive {
+        proto: match datagram.transport {
+            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => Protocol::Tcp,
+        },
+        source: datagram.source,
+        destination: datagram.destination,
+        contents: datagram.data.try_into().ok()?,
+    })
+}
+
+fn candidate(address: LocalAddress) -> Result<Candidate, String> {
+    match address.transport {
+        Transport::Udp => Candidate::builder().udp().host(address.address).build(),
+        Transport::Tcp => {
+            Candidate::builder().tcp().tcptype(TcpType::Passive).host(address.address).build()
+        }
+    }
+    .map_err(|error| error.to_string())
+}
+
+/// What browsers have, but for the absolute send time: transport-wide numbers say more.
+fn extensions() -> ExtensionMap {
+    let mut map = ExtensionMap::empty();
+    map.set(1, Extension::AudioLevel);
+    map.set(3, Extension::TransportSequenceNumber);
+    map.set(4, Extension::RtpMid);
+    map.set(10, Extension::RtpStreamId);
+    map.set(11, Extension::RepairedRtpStreamId);
+    map.set(13, Extension::VideoOrientation);
+    map
+}
+
+fn str0m_kind(kind: Kind) -> str0m::media::MediaKind {
+    match kind {
+        Kind::Audio => str0m::media::MediaKind::Audio,
+        Kind::Video => str0m::media::MediaKind::Video,
+    }
+}

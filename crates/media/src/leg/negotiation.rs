@@ -1,0 +1,184 @@
+//! Offers and answers: this side offers, one at a time, and what changes meanwhile waits for the next.
+
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::media::{Direction, Simulcast, SimulcastLayer};
+
+use super::incoming::LAYERS;
+use super::sdp::{self, Edit};
+use super::slot::{Label, SlotId, State};
+use super::{Failure, Leg, str0m_kind};
+use crate::{Clock, Codec, Codecs, Kind};
+
+/// How far the descriptions are.
+#[derive(Default)]
+pub(super) struct Negotiation {
+    /// The offer that is out, and its lines' names in their order.
+    pending: Option<(SdpPendingOffer, Vec<String>)>,
+    /// Offers made so far. In the `o=` line: skyway-js ignores an offer that equals the last one.
+    version: u64,
+    /// Something changed that an offer has to tell.
+    due: bool,
+    /// What the room's members should send.
+    preferred: [Option<Codec>; 2],
+}
+
+impl Leg {
+    /// Whether an offer of ours waits for its answer.
+    pub(crate) fn is_offering(&self) -> bool {
+        self.negotiation.pending.is_some()
+    }
+
+    /// Whether there is something to offer, and no offer out.
+    pub(crate) fn is_due(&self) -> bool {
+        self.negotiation.due && !self.is_offering()
+    }
+
+    /// Makes an offer due.
+    pub(crate) fn want_offer(&mut self) {
+        self.negotiation.due = true;
+    }
+
+    /// What the member should send, if it can: the first of these that it has.
+    pub(crate) fn prefer(&mut self, codecs: Codecs) {
+        let preferred = Kind::ALL.map(|kind| codecs.preferred(kind));
+        if self.negotiation.preferred != preferred {
+            // Until the first offer it is only what that one will say.
+            self.negotiation.due |= self.negotiation.version > 0;
+            self.negotiation.preferred = preferred;
+        }
+    }
+
+    /// Gives a track of somebody else a line.
+    pub(crate) fn attach(&mut self, kind: Kind, clock: Clock, label: Label) -> SlotId {
+        self.negotiation.due = true;
+        self.slots.attach(kind, clock, label)
+    }
+
+    /// The track is gone.
+    pub(crate) fn detach(&mut self, slot: SlotId) {
+        self.slots.detach(slot);
+        self.negotiation.due = true;
+    }
+
+    /// Whether a line is agreed on.
+    pub(crate) fn is_live(&self, slot: SlotId) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.state == State::Live)
+    }
+
+    /// Makes the offer that is due.
+    pub(crate) fn offer(&mut self) -> Option<String> {
+        if self.is_offering() {
+            return None;
+        }
+        let mut api = self.rtc.sdp_api();
+        for line in &mut self.incoming {
+            if let Some(mid) = line.mid {
+                // Also one that was answered `inactive`: there may be something to send by now.
+                api.set_direction(mid, Direction::RecvOnly);
+                continue;
+            }
+            let simulcast = self.options.simulcast && line.kind() == Kind::Video;
+            let simulcast = simulcast.then(receive_layers);
+            let kind = str0m_kind(line.kind());
+            line.mid = Some(api.add_media(kind, Direction::RecvOnly, None, None, simulcast));
+        }
+        for (_, slot) in self.slots.all_mut() {
+            match (slot.state, slot.mid) {
+                (State::Wanted | State::Live, Some(mid)) => {
+                    api.set_direction(mid, Direction::SendOnly);
+                }
+                (State::Wanted, None) => {
+                    let kind = str0m_kind(slot.kind);
+                    slot.mid = Some(api.add_media(kind, Direction::SendOnly, None, None, None));
+                }
+                (State::Leaving, Some(mid)) => api.set_direction(mid, Direction::Inactive),
+                _ => {}
+            }
+            match slot.state {
+                State::Wanted => slot.state = State::Offered,
+                State::Leaving => slot.state = State::Closing,
+                _ => {}
+            }
+        }
+        if let (false, Some(mid)) = (api.has_changes(), self.incoming[0].mid) {
+            // The same once more, because the member asked. There and back leaves what comes in alone.
+            api.set_direction(mid, Direction::SendRecv);
+            api.set_direction(mid, Direction::RecvOnly);
+        }
+        let (offer, pending) = api.apply()?;
+        self.negotiation.version += 1;
+        self.negotiation.due = false;
+        let offer = offer.to_sdp_string();
+        let (sdp, lines) = sdp::edit(&offer, self.negotiation.version, |mid| self.edit(mid));
+        self.negotiation.pending = Some((pending, lines));
+        Some(sdp)
+    }
+
+    /// Takes the answer to the offer that is out. Answers what begins to flow.
+    pub(crate) fn accept_answer(&mut self, sdp: &str) -> Result<Vec<SlotId>, Failure> {
+        let (pending, lines) = self.negotiation.pending.take().ok_or(Failure::NoOffer)?;
+        sdp::check(sdp, &lines).map_err(Failure::Answer)?;
+        let answer =
+            SdpAnswer::from_sdp_string(sdp).map_err(|error| Failure::Answer(error.to_string()))?;
+        self.rtc.sdp_api().accept_answer(pending, answer)?;
+        for index in 0..self.incoming.len() {
+            let Some(mid) = self.incoming[index].mid else { continue };
+            let accepted = self.formats.accepted(&self.rtc, mid);
+            let media = self.rtc.media(mid);
+            let comes = media.is_some_and(|media| media.direction().is_receiving());
+            self.incoming[index].answered(comes, accepted);
+        }
+        let mut live = Vec::new();
+        for (id, slot) in self.slots.all_mut() {
+            let Some(mid) = slot.mid else { continue };
+            let Some(media) = self.rtc.media(mid) else { continue };
+            if media.stopped() {
+                slot.state = State::Refused;
+                continue;
+            }
+            match slot.state {
+                State::Closing => slot.state = State::Free,
+                State::Offered if slot.leaves => {
+                    slot.state = State::Leaving;
+                    self.negotiation.due = true;
+                }
+                State::Offered => {
+                    slot.state = State::Live;
+                    live.push(id);
+                }
+                _ => continue,
+            }
+            slot.accepted = self.formats.accepted(&self.rtc, mid);
+            if slot.ssrc.is_none() {
+                let mut api = self.rtc.direct_api();
+                slot.ssrc = api.stream_tx_by_mid(mid, None).map(|stream| {
+                    // They come as their publisher paced them; once more would only cost time.
+                    stream.set_unpaced(true);
+                    stream.ssrc()
+                });
+            }
+        }
+        Ok(live)
+    }
+
+    fn edit(&self, mid: &str) -> Edit {
+        if let Some(line) = self.incoming.iter().find(|line| is(line.mid, mid)) {
+            let preferred = self.negotiation.preferred[line.kind().index()];
+            let bitrate = match line.kind() {
+                Kind::Audio => None,
+                Kind::Video => self.options.bitrate_limit,
+            };
+            return Edit { label: None, preferred, bitrate };
+        }
+        let slot = self.slots.all().find(|(_, slot)| is(slot.mid, mid));
+        Edit { label: slot.and_then(|(_, slot)| slot.label.clone()), ..Edit::default() }
+    }
+}
+
+fn is(known: Option<str0m::media::Mid>, mid: &str) -> bool {
+    known.is_some_and(|known| &*known == mid)
+}
+
+fn receive_layers() -> Simulcast {
+    Simulcast { send: Vec::new(), recv: LAYERS.map(SimulcastLayer::new).into() }
+}

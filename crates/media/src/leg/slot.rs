@@ -1,0 +1,145 @@
+//! The lines on which others' tracks go to a member. A line outlives what is sent on it: it goes
+//! through `inactive`, and then another track gets it, so that the description does not grow.
+//!
+//! ```text
+//!          attach             offer            answer
+//!   Free ----------> Wanted ----------> Offered -----> Live
+//!    ^                                     | detach      | detach
+//!    |  answer           offer             v             v
+//!    +--------- Closing <------------------+-- Leaving <-+
+//! ```
+
+use str0m::media::Mid;
+use str0m::rtp::Ssrc;
+
+use super::format::{Accepted, FormatId};
+use crate::{Clock, Kind, Rewriter};
+
+/// One line of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SlotId(usize);
+
+/// How a track is called in the description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub(crate) stream: String,
+    pub(crate) track: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Negotiated as inactive, or not yet negotiated at all.
+    Free,
+    Wanted,
+    Offered,
+    Live,
+    Leaving,
+    Closing,
+    /// The other side does not want this line, ever.
+    Refused,
+}
+
+/// See the module documentation.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(super) kind: Kind,
+    clock: Clock,
+    pub(super) mid: Option<Mid>,
+    pub(super) state: State,
+    /// It went away while its offer was out.
+    pub(super) leaves: bool,
+    pub(super) label: Option<Label>,
+    pub(super) ssrc: Option<Ssrc>,
+    pub(super) accepted: Accepted,
+    /// One stream for as long as the line lives, whoever is on it.
+    pub(crate) rewriter: Rewriter,
+}
+
+impl Slot {
+    pub(super) fn takes(&self, format: FormatId) -> bool {
+        self.state == State::Live && self.accepted.takes(format)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Slots {
+    all: Vec<Slot>,
+    seed: u64,
+}
+
+impl Slots {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { all: Vec::new(), seed }
+    }
+
+    pub(super) fn get(&self, slot: SlotId) -> Option<&Slot> {
+        self.all.get(slot.0)
+    }
+
+    pub(super) fn get_mut(&mut self, slot: SlotId) -> Option<&mut Slot> {
+        self.all.get_mut(slot.0)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
+        self.all.iter().enumerate().map(|(index, slot)| (SlotId(index), slot))
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = (SlotId, &mut Slot)> {
+        self.all.iter_mut().enumerate().map(|(index, slot)| (SlotId(index), slot))
+    }
+
+    pub(super) fn by_mid(&self, mid: Mid) -> Option<SlotId> {
+        self.all().find(|(_, slot)| slot.mid == Some(mid)).map(|(id, _)| id)
+    }
+
+    pub(super) fn attach(&mut self, kind: Kind, clock: Clock, label: Label) -> SlotId {
+        let free = self
+            .all
+            .iter()
+            .position(|slot| slot.state == State::Free && slot.kind == kind && slot.clock == clock);
+        let index = free.unwrap_or_else(|| {
+            let chance = mix(self.seed, self.all.len());
+            // Low enough for SRTP's rollover counter to begin at 0 on both sides (RFC 3711, section 3.3.1).
+            #[expect(clippy::cast_possible_truncation, reason = "that many bits are wanted")]
+            let (sequence, timestamp) = (chance as u16 & 0x7fff, (chance >> 32) as u32);
+            self.all.push(Slot {
+                kind,
+                clock,
+                mid: None,
+                state: State::Free,
+                leaves: false,
+                label: None,
+                ssrc: None,
+                accepted: Accepted::default(),
+                rewriter: Rewriter::new(clock, sequence, timestamp),
+            });
+            self.all.len() - 1
+        });
+        let slot = &mut self.all[index];
+        slot.state = State::Wanted;
+        slot.leaves = false;
+        slot.label = Some(label);
+        SlotId(index)
+    }
+
+    pub(super) fn detach(&mut self, slot: SlotId) {
+        let Some(slot) = self.all.get_mut(slot.0) else { return };
+        match slot.state {
+            State::Wanted => slot.state = State::Free,
+            State::Offered => slot.leaves = true,
+            State::Live => slot.state = State::Leaving,
+            State::Refused | State::Free | State::Leaving | State::Closing => {}
+        }
+        slot.label = None;
+        // The next on this line begins anew.
+        slot.rewriter.pause();
+    }
+}
+
+/// Spreads a seed (the finalizer of splitmix64).
+fn mix(seed: u64, index: usize) -> u64 {
+    let mut z = seed.wrapping_add((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,107 @@
+//! Which size of each video a member gets: by what comes in, and by what its path carries.
+
+use std::time::{Duration, Instant};
+
+use super::MediaRouter;
+use super::member::{Key, LAYERS};
+use crate::{Demand, Kind, allocate};
+
+/// Between two looks without a reason.
+pub(super) const INTERVAL: Duration = Duration::from_secs(1);
+/// What audio is counted as, with everything around it, in bits per second.
+const AUDIO: u64 = 60_000;
+/// Headers and encryption around a payload, in bytes.
+const OVERHEAD: u64 = 50;
+
+/// The rate of one encoding.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Meter {
+    bytes: u64,
+    since: Option<Instant>,
+    rate: u64,
+}
+
+impl Meter {
+    pub(super) fn count(&mut self, now: Instant, payload: usize) {
+        let since = *self.since.get_or_insert(now);
+        self.bytes += payload as u64 + OVERHEAD;
+        let passed = now.saturating_duration_since(since);
+        if passed >= INTERVAL {
+            let rate = self.bytes * 8_000_000 / u64::try_from(passed.as_micros()).unwrap_or(1);
+            *self = Self { bytes: 0, since: Some(now), rate };
+        }
+    }
+
+    /// Bits per second; 0 for what does not come any more.
+    fn rate(&self, now: Instant) -> u64 {
+        match self.since {
+            None => 0,
+            Some(since) if now.saturating_duration_since(since) > INTERVAL * 3 => 0,
+            // Its first second is not over.
+            Some(_) if self.rate == 0 => 1,
+            Some(_) => self.rate,
+        }
+    }
+}
+
+impl MediaRouter {
+    /// Shares a member's bandwidth among the videos that it gets.
+    pub(super) fn allocate(&mut self, key: Key) {
+        let Some(now) = self.now else { return };
+        let member = &self.members[key];
+        let Some(bandwidth) = member.bandwidth else {
+            // Everything in full is what there is to choose, where anything is.
+            return self.grant(key, u64::MAX, now);
+        };
+        let audio = member.subscriptions.iter().filter(|it| it.kind == Kind::Audio).count();
+        self.grant(key, bandwidth.saturating_sub(AUDIO * audio as u64), now);
+    }
+
+    fn grant(&mut self, key: Key, available: u64, now: Instant) {
+        let mut demands = Vec::new();
+        let mut places = Vec::new();
+        for subscription in &self.members[key].subscriptions {
+            let publisher = &self.members[subscription.publisher];
+            let publication = publisher.publications[subscription.kind.index()].as_ref();
+            let Some(publication) = publication.filter(|_| subscription.kind == Kind::Video) else {
+                continue;
+            };
+            let place = (key, subscription.slot);
+            let found = publication.subscribers.iter().position(|it| (it.member, it.slot) == place);
+            let Some(index) = found else { continue };
+            let active: Vec<usize> =
+                (0..LAYERS).filter(|layer| publication.meters[*layer].rate(now) > 0).collect();
+            let current = publication.subscribers[index].wanted;
+            demands.push(Demand {
+                layers: active.iter().map(|layer| publication.meters[*layer].rate(now)).collect(),
+                priority: 0,
+                current: current.and_then(|it| active.iter().position(|layer| *layer == it)),
+            });
+            places.push((subscription.publisher, index, active));
+        }
+        let desired: u64 = demands.iter().filter_map(|demand| demand.layers.last()).sum();
+        self.guard(key, |member| {
+            member.leg.set_desired_bitrate(desired + desired / 4);
+            Ok(())
+        });
+        for ((publisher, index, active), granted) in
+            places.into_iter().zip(allocate(available, &demands))
+        {
+            if active.is_empty() {
+                continue;
+            }
+            let wanted = granted.map(|layer| active[layer]);
+            let publication = self.members[publisher].publications[Kind::Video.index()].as_mut();
+            let Some(publication) = publication else { continue };
+            let subscriber = &mut publication.subscribers[index];
+            if subscriber.wanted == wanted {
+                continue;
+            }
+            subscriber.wanted = wanted;
+            if let Some(layer) = wanted.filter(|_| subscriber.current != wanted) {
+                publication.key_frames[layer].want(now);
+                self.ask_for_key_frames(publisher);
+            }
+        }
+    }
+}

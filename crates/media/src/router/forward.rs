@@ -1,0 +1,160 @@
+//! What a leg gives out, and the way of a packet from one leg to others.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::member::{Key, LAYERS};
+use super::{CloseReason, Event, MediaRouter, Output, Transmit};
+use crate::leg::{self, Packet};
+use crate::rewrite::Incoming;
+use crate::{Kind, SourceId};
+
+/// Where bandwidth is estimated, the engine's pacer wants a turn for each packet, a microsecond
+/// after the last. So many it gets at once.
+const TURNS: u32 = 500;
+const SOON: Duration = Duration::from_micros(600);
+
+impl MediaRouter {
+    /// Lets the leg's engine send what there is, and takes its outputs.
+    pub(super) fn drive(&mut self, key: Key) {
+        let Some(now) = self.now else { return };
+        self.members[key].dirty = false;
+        if self.guard(key, |member| member.leg.handle_timeout(now)).is_some() {
+            self.drain(key);
+        }
+    }
+
+    /// Takes all outputs of a leg.
+    pub(super) fn drain(&mut self, key: Key) {
+        let mut turns = 0;
+        loop {
+            let Some(output) = self.guard(key, |member| member.leg.poll()) else { return };
+            let member = &mut self.members[key];
+            let leg = member.id;
+            match output {
+                leg::Output::Transmit { transport, source, destination, data } => {
+                    let transmit = Transmit { leg, transport, source, destination, data };
+                    self.outputs.push_back(Output::Transmit(transmit));
+                }
+                leg::Output::Packet(packet) => self.forward(key, &packet),
+                leg::Output::KeyFrameWanted(slot) => {
+                    member.traffic.key_frames_wanted += 1;
+                    self.key_frame_wanted(key, slot);
+                }
+                leg::Output::Connected => {
+                    member.connected = true;
+                    member.deadlines.connected = None;
+                    self.outputs.push_back(Output::Event(Event::Connected { leg }));
+                    self.connected(key);
+                }
+                leg::Output::Bandwidth(bandwidth) => {
+                    // The first guess is as good as any until something is sent.
+                    member.bandwidth = member.bandwidth.map(|_| bandwidth);
+                    if member.share.is_some() {
+                        self.allocate(key);
+                    }
+                }
+                leg::Output::Reachable(true) => member.deadlines.reachable = None,
+                leg::Output::Reachable(false) => {
+                    let within = self.options.reconnect_within;
+                    member.deadlines.reachable = self.now.map(|now| now + within);
+                }
+                leg::Output::Closed => self.doomed.push((key, CloseReason::HungUp)),
+                leg::Output::Timeout(at) => {
+                    let is_soon = self.now.is_some_and(|now| at <= now + SOON);
+                    if !is_soon || turns == TURNS {
+                        member.engine = Some(at);
+                        return self.schedule(key);
+                    }
+                    turns += 1;
+                    if self.guard(key, |member| member.leg.handle_timeout(at)).is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn forward(&mut self, key: Key, packet: &Packet) {
+        let member = &mut self.members[key];
+        member.traffic.received += 1;
+        member.traffic.received_bytes += packet.len() as u64;
+        let (room, leg) = (member.room, member.id);
+        let Some(publication) = &mut member.publications[packet.kind.index()] else { return };
+        if packet.begins {
+            publication.key_frames[packet.layer.min(LAYERS - 1)].arrived();
+        }
+        let newest = &mut publication.newest[packet.layer.min(LAYERS - 1)];
+        let is_late = packet.sequence < *newest;
+        *newest = packet.sequence.max(*newest);
+        let mut began_late = false;
+        let source = publication.source(packet.layer);
+        if let (Kind::Video, Some(now)) = (packet.kind, self.now) {
+            publication.meters[packet.layer.min(LAYERS - 1)].count(now, packet.len());
+        }
+        let mut subscribers = std::mem::take(&mut publication.subscribers);
+        if packet.kind == Kind::Audio
+            && let Some(level) = packet.audio_level
+        {
+            self.heard(room, leg, level);
+        }
+        for subscriber in &mut subscribers {
+            if subscriber.wanted == Some(packet.layer)
+                && subscriber.current != subscriber.wanted
+                && packet.begins
+            {
+                subscriber.current = subscriber.wanted;
+                began_late |= is_late;
+            }
+            if subscriber.current != Some(packet.layer) {
+                continue;
+            }
+            let (member, slot) = (subscriber.member, subscriber.slot);
+            if subscriber.wanted.is_none() {
+                subscriber.current = None;
+                if let Some(member) = self.members.get_mut(member) {
+                    member.leg.pause(slot);
+                }
+            } else if self.send(member, slot, source, packet) {
+                self.mark(member);
+            }
+        }
+        if let Some(publication) = &mut self.members[key].publications[packet.kind.index()] {
+            publication.subscribers = subscribers;
+            // The rest of the picture came before its beginning, and went to nobody who begins now.
+            if let (true, Kind::Video, Some(now)) = (began_late, packet.kind, self.now) {
+                publication.key_frames[packet.layer.min(LAYERS - 1)].want(now);
+                self.schedule(key);
+            }
+        }
+    }
+
+    fn send(&mut self, key: Key, slot: leg::SlotId, source: SourceId, packet: &Packet) -> bool {
+        let Some(member) = self.members.get_mut(key) else { return false };
+        let leg = &mut member.leg;
+        let incoming = Incoming {
+            source,
+            sequence: packet.sequence,
+            timestamp: packet.timestamp,
+            arrival: packet.arrival,
+            picture: packet.picture,
+        };
+        let Ok(sent) = catch_unwind(AssertUnwindSafe(|| leg.send(slot, packet, &incoming))) else {
+            self.doomed.push((key, CloseReason::Panicked));
+            return false;
+        };
+        if sent {
+            member.traffic.sent += 1;
+            member.traffic.sent_bytes += packet.len() as u64;
+        }
+        sent
+    }
+
+    fn heard(&mut self, id: super::RoomId, leg: super::LegId, level: u8) {
+        let (Some(now), Some(room)) = (self.now, self.rooms.get_mut(&id)) else { return };
+        room.speakers.heard(now, &leg, level);
+        if room.timer.is_none() {
+            self.schedule_room(id);
+        }
+    }
+}

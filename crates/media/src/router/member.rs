@@ -1,0 +1,99 @@
+//! What a router knows of one leg.
+
+use std::time::Instant;
+
+use super::bandwidth::Meter;
+use super::key_frames::KeyFrames;
+use super::{LegId, RoomId};
+use crate::leg::{Leg, SlotId};
+use crate::{Codec, Kind, SourceId};
+
+/// Sizes that a video may come in.
+pub(super) const LAYERS: usize = 3;
+
+/// The place of a member in the router.
+pub(super) type Key = usize;
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) id: LegId,
+    pub(super) room: RoomId,
+    pub(super) leg: Leg,
+    /// It asked for its first offer.
+    pub(super) asked: bool,
+    pub(super) connected: bool,
+    pub(super) publications: [Option<Publication>; 2],
+    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) deadlines: Deadlines,
+    /// When the engine wants to be called.
+    pub(super) engine: Option<Instant>,
+    /// What is in the router's list of timers.
+    pub(super) timer: Option<Instant>,
+    /// There is something to send, or the engine's time has come.
+    pub(super) dirty: bool,
+    pub(super) traffic: super::Traffic,
+    /// What its path seems to carry, in bits per second, where that is estimated.
+    pub(super) bandwidth: Option<u64>,
+    /// When its bandwidth is shared out again, where there is something to choose.
+    pub(super) share: Option<Instant>,
+}
+
+/// By when something must have happened, or the leg ends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Deadlines {
+    pub(super) answer: Option<Instant>,
+    pub(super) connected: Option<Instant>,
+    pub(super) reachable: Option<Instant>,
+}
+
+impl Deadlines {
+    pub(super) fn first(&self) -> Option<Instant> {
+        [self.answer, self.connected, self.reachable].into_iter().flatten().min()
+    }
+}
+
+/// One track of a member.
+#[derive(Debug)]
+pub(super) struct Publication {
+    pub(super) codec: Codec,
+    /// Of its smallest size; the others have the next ones.
+    pub(super) source: u32,
+    pub(super) key_frames: [KeyFrames; LAYERS],
+    pub(super) meters: [Meter; LAYERS],
+    /// The highest sequence numbers that came.
+    pub(super) newest: [u64; LAYERS],
+    pub(super) subscribers: Vec<Subscriber>,
+}
+
+impl Publication {
+    pub(super) fn source(&self, layer: usize) -> SourceId {
+        SourceId(self.source + u32::try_from(layer).unwrap_or_default())
+    }
+}
+
+/// Whom a publication flows to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subscriber {
+    pub(super) member: Key,
+    pub(super) slot: SlotId,
+    /// The size that it should get; `None` is a pause.
+    pub(super) wanted: Option<usize>,
+    /// The size that flows; `None` waits for a picture that needs no other.
+    pub(super) current: Option<usize>,
+}
+
+/// The other end of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subscription {
+    pub(super) publisher: Key,
+    pub(super) kind: Kind,
+    pub(super) slot: SlotId,
+}
+
+impl Member {
+    pub(super) fn due(&self) -> Option<Instant> {
+        let key_frames = self.publications.iter().flatten().flat_map(|it| &it.key_frames);
+        let key_frames = key_frames.filter_map(KeyFrames::poll_timeout).min();
+        [self.engine, self.deadlines.first(), key_frames, self.share].into_iter().flatten().min()
+    }
+}

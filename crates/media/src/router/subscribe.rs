@@ -1,0 +1,239 @@
+//! Who publishes what, who gets it, and the offers that tell so.
+
+use super::bandwidth::{self, Meter};
+use super::key_frames::KeyFrames;
+use super::member::{Key, LAYERS, Publication, Subscriber, Subscription};
+use super::{Event, LegId, MediaRouter, Output, RoomId};
+use crate::leg::{Label, SlotId};
+use crate::{Codec, Codecs, Kind};
+
+impl MediaRouter {
+    /// An answer came: what the member sends now, and what begins to flow to it.
+    pub(super) fn answered(&mut self, key: Key, live: &[SlotId]) {
+        let room = self.members[key].room;
+        for kind in Kind::ALL {
+            let codec = self.members[key].leg.incoming(kind).publishes();
+            let before = self.members[key].publications[kind.index()].as_ref();
+            match (before.map(|publication| publication.codec), codec) {
+                (None, Some(codec)) => self.publish(key, kind, codec),
+                (Some(_), None) => self.unpublish(key, kind),
+                (Some(before), Some(codec)) if before != codec => {
+                    if let Some(publication) = &mut self.members[key].publications[kind.index()] {
+                        publication.codec = codec;
+                    }
+                }
+                _ => {}
+            }
+        }
+        if self.members[key].connected {
+            for slot in live {
+                self.begin(key, *slot);
+            }
+        }
+        self.agree_on_codecs(room);
+        for index in 0..self.rooms.get(&room).map_or(0, |room| room.members.len()) {
+            let member = self.rooms[&room].members[index];
+            self.subscribe_to_all(member);
+        }
+        self.offer_to_all(room);
+    }
+
+    /// ICE and DTLS are up: what was agreed on before can flow.
+    pub(super) fn connected(&mut self, key: Key) {
+        for index in 0..self.members[key].subscriptions.len() {
+            let slot = self.members[key].subscriptions[index].slot;
+            if self.members[key].leg.is_live(slot) {
+                self.begin(key, slot);
+            }
+        }
+    }
+
+    /// A line is agreed on: what it is for flows, from a key frame on.
+    fn begin(&mut self, key: Key, slot: SlotId) {
+        let found = self.members[key].subscriptions.iter().find(|it| it.slot == slot).copied();
+        let Some(Subscription { publisher, kind, .. }) = found else { return };
+        let Some(now) = self.now else { return };
+        let member = &mut self.members[publisher];
+        let Some(publication) = &mut member.publications[kind.index()] else { return };
+        let layer = 0;
+        let subscriber = Subscriber { member: key, slot, wanted: Some(layer), current: None };
+        publication.subscribers.push(subscriber);
+        if kind == Kind::Video {
+            publication.key_frames[layer].want(now);
+            self.ask_for_key_frames(publisher);
+            let chooses = self.members[publisher].leg.is_simulcast();
+            let member = &mut self.members[key];
+            if chooses || member.bandwidth.is_some() {
+                member.share.get_or_insert(now + bandwidth::INTERVAL);
+                self.schedule(key);
+            }
+        }
+    }
+
+    fn publish(&mut self, key: Key, kind: Kind, codec: Codec) {
+        let source = self.next_source;
+        self.next_source = source.wrapping_add(u32::try_from(LAYERS).unwrap_or_default());
+        let member = &mut self.members[key];
+        member.publications[kind.index()] = Some(Publication {
+            codec,
+            source,
+            key_frames: [KeyFrames::default(); LAYERS],
+            meters: [Meter::default(); LAYERS],
+            newest: [0; LAYERS],
+            subscribers: Vec::new(),
+        });
+        let leg = member.id;
+        self.outputs.push_back(Output::Event(Event::Published { leg, kind }));
+    }
+
+    pub(super) fn unpublish(&mut self, key: Key, kind: Kind) {
+        let member = &mut self.members[key];
+        if member.publications[kind.index()].take().is_none() {
+            return;
+        }
+        let (leg, room) = (member.id, member.room);
+        self.outputs.push_back(Output::Event(Event::Unpublished { leg, kind }));
+        let Some(room) = self.rooms.get(&room) else { return };
+        for other in &room.members {
+            let Some(member) = self.members.get_mut(*other) else { continue };
+            let leg = &mut member.leg;
+            member.subscriptions.retain(|subscription| {
+                let ends = subscription.publisher == key && subscription.kind == kind;
+                if ends {
+                    leg.detach(subscription.slot);
+                }
+                !ends
+            });
+        }
+    }
+
+    pub(super) fn unsubscribe_from_all(&mut self, key: Key) {
+        for Subscription { publisher, kind, slot } in
+            std::mem::take(&mut self.members[key].subscriptions)
+        {
+            let Some(publisher) = self.members.get_mut(publisher) else { continue };
+            if let Some(publication) = &mut publisher.publications[kind.index()] {
+                publication.subscribers.retain(|it| (it.member, it.slot) != (key, slot));
+            }
+        }
+    }
+
+    /// Lines for all that the others publish and this member can decode, and for nothing else.
+    pub(super) fn subscribe_to_all(&mut self, key: Key) {
+        let Some(member) = self.members.get(key) else { return };
+        let codecs = member.leg.codecs();
+        let Some(room) = self.rooms.get(&member.room) else { return };
+        for &publisher in room.members.iter().filter(|publisher| **publisher != key) {
+            let id = self.members[publisher].id;
+            for kind in Kind::ALL {
+                let codec =
+                    self.members[publisher].publications[kind.index()].as_ref().map(|it| it.codec);
+                let codec = codec.filter(|codec| codecs.contains(*codec));
+                let member = &mut self.members[key];
+                let of = |it: &Subscription| it.publisher == publisher && it.kind == kind;
+                let existing = member.subscriptions.iter().position(of);
+                match (existing, codec) {
+                    (None, Some(codec)) => {
+                        let slot = member.leg.attach(kind, codec.clock(), label(id, kind));
+                        member.subscriptions.push(Subscription { publisher, kind, slot });
+                    }
+                    (Some(index), None) => {
+                        let Subscription { slot, .. } = member.subscriptions.swap_remove(index);
+                        member.leg.detach(slot);
+                        if let Some(publication) =
+                            &mut self.members[publisher].publications[kind.index()]
+                        {
+                            publication
+                                .subscribers
+                                .retain(|it| (it.member, it.slot) != (key, slot));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// What all members of a room can decode is what they should send.
+    pub(super) fn agree_on_codecs(&mut self, room: RoomId) {
+        let Some(room) = self.rooms.get(&room) else { return };
+        let mut common = Codecs::ALL;
+        for key in &room.members {
+            common = common.common(self.members[*key].leg.codecs());
+        }
+        for key in &room.members {
+            self.members[*key].leg.prefer(common);
+        }
+    }
+
+    pub(super) fn offer_to_all(&mut self, room: RoomId) {
+        for index in 0..self.rooms.get(&room).map_or(0, |room| room.members.len()) {
+            let key = self.rooms[&room].members[index];
+            self.offer(key);
+        }
+    }
+
+    /// Makes the offer that is due, unless one is out.
+    pub(super) fn offer(&mut self, key: Key) {
+        let Some(now) = self.now else { return };
+        let member = &mut self.members[key];
+        if !member.asked || !member.leg.is_due() {
+            return;
+        }
+        let Some(Some(sdp)) = self.guard(key, |member| Ok(member.leg.offer())) else { return };
+        let member = &mut self.members[key];
+        member.deadlines.answer = Some(now + self.options.answer_within);
+        let leg = member.id;
+        let publishers = self.members[key].subscriptions.iter().map(|it| it.publisher);
+        let mut publishers: Vec<LegId> = publishers.map(|it| self.members[it].id).collect();
+        publishers.sort_unstable();
+        publishers.dedup();
+        let streams = publishers.into_iter().map(|id| (stream_name(id), id)).collect();
+        self.outputs.push_back(Output::Event(Event::Offer { leg, sdp, streams }));
+        self.mark(key);
+    }
+
+    /// A subscriber's decoder is lost.
+    pub(super) fn key_frame_wanted(&mut self, key: Key, slot: SlotId) {
+        let found = self.members[key].subscriptions.iter().find(|it| it.slot == slot).copied();
+        let (Some(Subscription { publisher, kind, .. }), Some(now)) = (found, self.now) else {
+            return;
+        };
+        let member = &mut self.members[publisher];
+        let Some(publication) = &mut member.publications[kind.index()] else { return };
+        let subscriber =
+            publication.subscribers.iter().find(|it| (it.member, it.slot) == (key, slot));
+        let Some(layer) = subscriber.and_then(|it| it.current.or(it.wanted)) else { return };
+        publication.key_frames[layer].want(now);
+        self.ask_for_key_frames(publisher);
+    }
+
+    /// Asks a publisher for the key frames whose time has come.
+    pub(super) fn ask_for_key_frames(&mut self, key: Key) {
+        let Some(now) = self.now else { return };
+        let mut due = [false; LAYERS];
+        if let Some(publication) = &mut self.members[key].publications[Kind::Video.index()] {
+            for (due, frames) in due.iter_mut().zip(&mut publication.key_frames) {
+                *due = frames.handle_timeout(now);
+            }
+        }
+        for (layer, _) in due.into_iter().enumerate().filter(|(_, due)| *due) {
+            let asked =
+                self.guard(key, |member| Ok(member.leg.request_key_frame(Kind::Video, layer)));
+            if asked == Some(true) {
+                self.members[key].traffic.key_frames_asked += 1;
+                self.mark(key);
+            }
+        }
+        self.schedule(key);
+    }
+}
+
+/// The same name never stands for two: legs' names do not come back.
+fn stream_name(leg: LegId) -> String {
+    format!("stream-{}", leg.0)
+}
+
+fn label(leg: LegId, kind: Kind) -> Label {
+    Label { stream: stream_name(leg), track: format!("{}-{}", kind.name(), leg.0) }
+}

@@ -1,0 +1,394 @@
+//! A member's side: a peer connection as a browser has it, with hand-made pictures.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use peerway_media::{Kind, LegId, Transport};
+use str0m::change::SdpOffer;
+use str0m::media::{Direction, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{RtpWrite, Ssrc};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+
+use super::picture::{self, Picture};
+
+/// What a client sends.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sends {
+    pub audio: bool,
+    pub video: bool,
+}
+
+pub const BOTH: Sends = Sends { audio: true, video: true };
+pub const VIDEO: Sends = Sends { audio: false, video: true };
+pub const NOTHING: Sends = Sends { audio: false, video: false };
+
+/// A packet that came, and when.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub at: Instant,
+    pub sequence: u64,
+    pub timestamp: u64,
+    pub marker: bool,
+    pub payload: Vec<u8>,
+    pub audio_level: Option<i8>,
+}
+
+/// All that came on one line, in the order of arrival.
+#[derive(Debug, Default)]
+pub struct Track {
+    pub stream: String,
+    pub packets: Vec<Received>,
+}
+
+/// Whether, and how, pictures go out.
+#[derive(Debug)]
+struct Camera {
+    sequence: u64,
+    next: Instant,
+    frame: u16,
+    key: bool,
+    /// Key frames that were asked for.
+    asked: usize,
+    interval: Duration,
+    packets: usize,
+    even: bool,
+    sent: usize,
+}
+
+pub struct Client {
+    pub leg: LegId,
+    pub address: SocketAddr,
+    pub rtc: Rtc,
+    pub sends: Sends,
+    pub timeout: Instant,
+    pub connected_at: Option<Instant>,
+    pub closed: bool,
+    /// By publisher, as the last offer named them.
+    pub streams: Vec<(String, LegId)>,
+    /// By stream and kind.
+    pub tracks: BTreeMap<(String, Kind), Track>,
+    pub offers: Vec<String>,
+    /// Offers are not answered.
+    pub mute: bool,
+    /// Nothing is sent any more.
+    pub stalled: bool,
+    lines: BTreeMap<Mid, (String, Kind)>,
+    sources: BTreeMap<u32, Mid>,
+    mids: [Option<Mid>; 2],
+    microphone: (u64, Instant),
+    camera: Camera,
+    /// Three sizes, where the offer has them.
+    pub simulcast: Option<Simulcast>,
+}
+
+/// The sequence numbers of the sizes, and which of them owe a key frame.
+#[derive(Debug, Default)]
+pub struct Simulcast {
+    sequences: [u64; 3],
+    keys: [bool; 3],
+}
+
+const RIDS: [&str; 3] = ["q", "h", "f"];
+
+impl Client {
+    pub fn new(now: Instant, leg: LegId, address: SocketAddr, sends: Sends) -> Self {
+        Self::with(now, leg, address, sends, RtcConfig::new())
+    }
+
+    pub fn with(
+        now: Instant,
+        leg: LegId,
+        address: SocketAddr,
+        sends: Sends,
+        config: RtcConfig,
+    ) -> Self {
+        let config = config.set_crypto_provider(peerway_dtls::crypto()).set_rtp_mode(true);
+        let mut rtc = config.build(now);
+        rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).unwrap());
+        Self {
+            leg,
+            address,
+            rtc,
+            sends,
+            timeout: now,
+            connected_at: None,
+            closed: false,
+            streams: Vec::new(),
+            tracks: BTreeMap::new(),
+            offers: Vec::new(),
+            mute: false,
+            stalled: false,
+            lines: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            mids: [None, None],
+            microphone: (1, now),
+            camera: Camera {
+                sequence: 1,
+                next: now,
+                frame: 7,
+                key: true,
+                asked: 0,
+                interval: Duration::from_micros(33_333),
+                packets: 4,
+                even: false,
+                sent: 0,
+            },
+            simulcast: None,
+        }
+    }
+
+    /// Key frames that were asked for.
+    pub fn key_frames_asked(&self) -> usize {
+        self.camera.asked
+    }
+
+    /// How many packets a picture has, all of one size.
+    pub fn set_picture(&mut self, packets: usize) {
+        (self.camera.packets, self.camera.even) = (packets, true);
+    }
+
+    /// Packets of video that were sent.
+    pub fn video_sent(&self) -> usize {
+        self.camera.sent
+    }
+
+    /// Answers an offer. `None`: it does not.
+    pub fn answer(&mut self, sdp: &str, streams: Vec<(String, LegId)>) -> Option<String> {
+        self.offers.push(sdp.to_owned());
+        self.streams = streams;
+        if self.mute {
+            return None;
+        }
+        self.read(sdp);
+        let offer = SdpOffer::from_sdp_string(sdp).unwrap();
+        let answer = self.rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
+        let answer = self.restrict(&answer);
+        Some(answer)
+    }
+
+    /// Which line is for what.
+    fn read(&mut self, sdp: &str) {
+        self.lines.clear();
+        for (index, section) in sdp.split("\r\nm=").skip(1).enumerate() {
+            let kind = if section.starts_with("audio") { Kind::Audio } else { Kind::Video };
+            let find = |name: &str| section.lines().find_map(|line| line.strip_prefix(name));
+            let mid = Mid::from(find("a=mid:").unwrap());
+            if let Some(slot) = self.mids.get_mut(index) {
+                *slot = Some(mid);
+                assert!(section.contains("a=recvonly"), "{section}");
+                assert!(!section.contains("a=msid"), "{section}");
+            } else if let Some(msid) = find("a=msid:") {
+                let stream = msid.split(' ').next().unwrap().to_owned();
+                assert!(self.streams.iter().any(|(name, _)| *name == stream), "{stream}");
+                self.lines.insert(mid, (stream, kind));
+            }
+        }
+    }
+
+    /// The engine mirrors the offer: it would send on both lines.
+    fn restrict(&self, answer: &str) -> String {
+        let mut restricted = String::new();
+        let mut line_number = 0;
+        for line in answer.split_inclusive('\n') {
+            line_number += usize::from(line.starts_with("m="));
+            let silent = match line_number {
+                1 => !self.sends.audio,
+                2 => !self.sends.video,
+                _ => false,
+            };
+            restricted.push_str(match line.trim_end() {
+                "a=sendonly" if silent => "a=inactive\r\n",
+                _ => line,
+            });
+        }
+        restricted
+    }
+
+    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, data: &[u8]) {
+        let Ok(contents) = data.try_into() else { return };
+        let receive = Receive { proto: Protocol::Udp, source, destination: self.address, contents };
+        self.rtc.handle_input(Input::Receive(now, receive)).unwrap();
+    }
+
+    /// Time went on: pictures and sound are due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.send_media(now);
+        self.rtc.handle_input(Input::Timeout(now)).unwrap();
+    }
+
+    /// When it wants to be called.
+    pub fn poll_timeout(&self) -> Instant {
+        let mut due = self.timeout;
+        if self.connected_at.is_some() && !self.stalled && self.rtc.is_alive() {
+            if self.sends.audio {
+                due = due.min(self.microphone.1);
+            }
+            if self.sends.video {
+                due = due.min(self.camera.next);
+            }
+        }
+        due
+    }
+
+    fn send_media(&mut self, now: Instant) {
+        if self.connected_at.is_none() || self.stalled || !self.rtc.is_alive() {
+            return;
+        }
+        if let (true, Some(mid)) = (self.sends.audio, self.mids[0])
+            && now >= self.microphone.1
+        {
+            let (sequence, due) = &mut self.microphone;
+            let due_now = *due;
+            (*sequence, *due) = (*sequence + 1, due_now.max(now) + Duration::from_millis(20));
+            let time = u32::try_from(*sequence * 960).unwrap();
+            let payload = sequence.to_be_bytes().to_vec();
+            let level = str0m::rtp::ExtensionValues {
+                audio_level: Some(-20),
+                voice_activity: Some(true),
+                ..Default::default()
+            };
+            let sequence = *sequence;
+            let payload_type = self.payload_type(mid, MediaKind::Audio);
+            if let (Some(pt), Some(stream)) =
+                (payload_type, self.rtc.direct_api().stream_tx_by_mid(mid, None))
+            {
+                stream.write_rtp(
+                    RtpWrite::new(pt, sequence.into(), time, now, payload).ext_vals(level),
+                );
+            }
+        }
+        if let (true, Some(mid)) = (self.sends.video, self.mids[1])
+            && now >= self.camera.next
+        {
+            let pt = self.payload_type(mid, MediaKind::Video);
+            let camera = &mut self.camera;
+            camera.next = camera.next.max(now) + camera.interval;
+            camera.frame = (camera.frame + 1) & 0x7fff;
+            let Some(pt) = pt else { return };
+            if let Some(simulcast) = &mut self.simulcast {
+                for (layer, rid) in RIDS.into_iter().enumerate() {
+                    let mut api = self.rtc.direct_api();
+                    let Some(stream) = api.stream_tx_by_mid(mid, Some(rid.into())) else {
+                        continue;
+                    };
+                    let key = std::mem::take(&mut simulcast.keys[layer]) || camera.sent == 0;
+                    let parts = 1 << layer;
+                    for part in 0..parts {
+                        let last = part + 1 == parts;
+                        let mut payload = picture::packet(camera.frame, key, part, false);
+                        payload[11] = layer as u8;
+                        let time = u32::from(camera.frame) * 3000 + 1_000_000 * layer as u32;
+                        let sequence = &mut simulcast.sequences[layer];
+                        *sequence += 1;
+                        let write = RtpWrite::new(pt, (*sequence).into(), time, now, payload);
+                        stream.write_rtp(write.marker(last).nackable(true));
+                    }
+                }
+                camera.sent += 7;
+                return;
+            }
+            let key = std::mem::take(&mut camera.key);
+            for part in 0..camera.packets {
+                let last = part + 1 == camera.packets;
+                let payload = picture::packet(camera.frame, key, part, last && !camera.even);
+                let time = u32::from(camera.frame) * 3000;
+                let mut api = self.rtc.direct_api();
+                let Some(stream) = api.stream_tx_by_mid(mid, None) else { return };
+                let write = RtpWrite::new(pt, camera.sequence.into(), time, now, payload);
+                stream.write_rtp(write.marker(last).nackable(true));
+                camera.sequence += 1;
+                camera.sent += 1;
+            }
+        }
+    }
+
+    fn payload_type(&self, mid: Mid, kind: MediaKind) -> Option<str0m::media::Pt> {
+        let media = self.rtc.media(mid)?;
+        if media.direction() != Direction::SendOnly || media.kind() != kind {
+            return None;
+        }
+        media.remote_pts().first().copied()
+    }
+
+    /// Drains the engine; what goes out.
+    pub fn drain(&mut self, now: Instant) -> Vec<(Transport, SocketAddr, Vec<u8>)> {
+        let mut out = Vec::new();
+        loop {
+            match self.rtc.poll_output().unwrap() {
+                Output::Timeout(at) => {
+                    self.timeout = at;
+                    break;
+                }
+                Output::Transmit(transmit) => {
+                    out.push((Transport::Udp, transmit.destination, transmit.contents.to_vec()));
+                }
+                Output::Event(Event::Connected) => {
+                    self.connected_at = Some(now);
+                    self.microphone.1 = now;
+                    self.camera.next = now;
+                }
+                Output::Event(Event::KeyframeRequest(request)) => {
+                    let layer = RIDS.iter().position(|rid| request.rid == Some((*rid).into()));
+                    if let (Some(layer), Some(simulcast)) = (layer, &mut self.simulcast) {
+                        simulcast.keys[layer] = true;
+                    }
+                    self.camera.asked += 1;
+                    self.camera.key = true;
+                }
+                Output::Event(Event::Closed) => self.closed = true,
+                Output::Event(Event::RtpPacket(packet)) => {
+                    let mid = self.mid(packet.header.ssrc);
+                    let line = mid.and_then(|mid| self.lines.get(&mid)).cloned();
+                    let Some((stream, kind)) = line else { continue };
+                    let track = self.tracks.entry((stream.clone(), kind)).or_default();
+                    track.stream = stream;
+                    track.packets.push(Received {
+                        at: now,
+                        sequence: *packet.seq_no,
+                        timestamp: packet.time.numer(),
+                        marker: packet.header.marker,
+                        payload: packet.payload.to_vec(),
+                        audio_level: packet.header.ext_vals.audio_level,
+                    });
+                }
+                Output::Event(_) => {}
+            }
+        }
+        out
+    }
+
+    fn mid(&mut self, ssrc: Ssrc) -> Option<Mid> {
+        if let Some(mid) = self.sources.get(&*ssrc) {
+            return Some(*mid);
+        }
+        let mid = self.rtc.direct_api().stream_rx(&ssrc)?.mid();
+        self.sources.insert(*ssrc, mid);
+        Some(mid)
+    }
+
+    /// Asks for a key frame of a publisher's video.
+    pub fn ask_for_key_frame(&mut self, publisher: LegId) {
+        let stream = self.stream_of(publisher);
+        let line = self.lines.iter().find(|(_, line)| **line == (stream.clone(), Kind::Video));
+        let Some(mid) = line.map(|(mid, _)| *mid) else { return };
+        if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, None) {
+            stream.request_keyframe(str0m::media::KeyframeRequestKind::Pli);
+        }
+    }
+
+    pub fn stream_of(&self, publisher: LegId) -> String {
+        let found = self.streams.iter().find(|(_, leg)| *leg == publisher);
+        found.map(|(stream, _)| stream.clone()).unwrap_or_default()
+    }
+
+    pub fn track(&self, publisher: LegId, kind: Kind) -> Option<&Track> {
+        self.tracks.get(&(self.stream_of(publisher), kind))
+    }
+
+    /// The pictures of a publisher that a decoder can show, in the order of their completion.
+    pub fn pictures(&self, publisher: LegId) -> Vec<Picture> {
+        self.track(publisher, Kind::Video).map_or_else(Vec::new, picture::decode)
+    }
+}

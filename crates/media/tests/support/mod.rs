@@ -1,0 +1,300 @@
+//! A router, its members, and the network between them with a clock turned by hand.
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "every test uses a part; the clock is read once, as a beginning"
+)]
+
+pub mod client;
+pub mod picture;
+
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use client::{Client, Sends};
+use peerway_media::{
+    Datagram, Event, LegId, LegOptions, LocalAddress, MediaRouter, Output, RoomId, RouterOptions,
+    Transport,
+};
+
+pub const ROOM: RoomId = RoomId(1);
+
+/// What the network does to datagrams of one client, each way.
+#[derive(Debug, Clone, Copy)]
+pub struct Path {
+    pub delay: Duration,
+    pub jitter: Duration,
+    /// Of 1000 datagrams, so many are lost.
+    pub loss: u64,
+    /// Bits per second to the client; what would wait longer than 300 ms is lost.
+    pub bandwidth: Option<u64>,
+    pub down: bool,
+    /// Nothing reaches the client.
+    pub deaf: bool,
+}
+
+pub const GOOD: Path = Path {
+    delay: Duration::from_millis(10),
+    jitter: Duration::ZERO,
+    loss: 0,
+    bandwidth: None,
+    down: false,
+    deaf: false,
+};
+
+pub const BAD: Path =
+    Path { delay: Duration::from_millis(20), jitter: Duration::from_millis(15), loss: 50, ..GOOD };
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Flight {
+    // Reversed: the heap's greatest is the earliest.
+    at: std::cmp::Reverse<(Instant, u64)>,
+    to_router: bool,
+    client: SocketAddr,
+    data: Vec<u8>,
+}
+
+/// Everything there is.
+pub struct World {
+    pub start: Instant,
+    pub now: Instant,
+    pub router: MediaRouter,
+    pub address: SocketAddr,
+    pub clients: BTreeMap<LegId, Client>,
+    pub events: Vec<(Instant, Event)>,
+    pub paths: BTreeMap<SocketAddr, Path>,
+    /// How long a description travels.
+    pub signalling: Duration,
+    flights: BinaryHeap<Flight>,
+    answers: Vec<(Instant, LegId, String)>,
+    offers: Vec<(Instant, LegId, String, Vec<(String, LegId)>)>,
+    busy_until: BTreeMap<SocketAddr, Instant>,
+    launched: u64,
+    chance: u64,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new(RouterOptions::default())
+    }
+}
+
+impl World {
+    pub fn new(options: RouterOptions) -> Self {
+        let start = Instant::now();
+        let address: SocketAddr = "198.51.100.1:5000".parse().unwrap();
+        let local = LocalAddress { transport: Transport::Udp, address };
+        let router = MediaRouter::new(RouterOptions { addresses: vec![local], seed: 7, ..options });
+        Self {
+            start,
+            now: start,
+            router,
+            address,
+            clients: BTreeMap::new(),
+            events: Vec::new(),
+            paths: BTreeMap::new(),
+            signalling: Duration::from_millis(5),
+            flights: BinaryHeap::new(),
+            answers: Vec::new(),
+            offers: Vec::new(),
+            busy_until: BTreeMap::new(),
+            launched: 0,
+            chance: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
+
+    pub fn join(&mut self, leg: u64, sends: Sends, path: Path) -> LegId {
+        self.join_with(leg, sends, path, LegOptions::default(), str0m::RtcConfig::new())
+    }
+
+    pub fn join_with(
+        &mut self,
+        leg: u64,
+        sends: Sends,
+        path: Path,
+        options: LegOptions,
+        config: str0m::RtcConfig,
+    ) -> LegId {
+        let id = LegId(leg);
+        let address = SocketAddr::from(([192, 0, 2, 1], 1000 + leg as u16));
+        let client = Client::with(self.now, id, address, sends, config);
+        self.clients.insert(id, client);
+        self.paths.insert(address, path);
+        self.router.handle_join(self.now, ROOM, id, options);
+        self.router.handle_offer_wanted(self.now, id);
+        self.settle();
+        id
+    }
+
+    pub fn leave(&mut self, leg: LegId) {
+        self.clients.remove(&leg);
+        self.router.handle_leave(self.now, leg);
+        self.settle();
+    }
+
+    pub fn client(&self, leg: LegId) -> &Client {
+        &self.clients[&leg]
+    }
+
+    pub fn client_mut(&mut self, leg: LegId) -> &mut Client {
+        self.clients.get_mut(&leg).unwrap()
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    pub fn happened(&self, event: &Event) -> bool {
+        self.events.iter().any(|(_, happened)| happened == event)
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        let mut steps = 0_u32;
+        while self.step(end) {
+            steps += 1;
+            assert!(steps < 2_000_000, "time stands still: {:?}", self.events.last());
+        }
+        self.now = end;
+    }
+
+    /// Lets time pass until something is so.
+    pub fn run_until(&mut self, most: Duration, mut is_so: impl FnMut(&Self) -> bool) {
+        let end = self.now + most;
+        while !is_so(self) {
+            assert!(self.step(end), "it did not come to pass within {most:?}");
+        }
+    }
+
+    /// The next thing that happens before `end`.
+    fn step(&mut self, end: Instant) -> bool {
+        self.settle();
+        let next = [
+            self.flights.peek().map(|flight| flight.at.0.0),
+            self.router.poll_timeout(),
+            self.clients.values().map(Client::poll_timeout).min(),
+            self.answers.iter().map(|it| it.0).min(),
+            self.offers.iter().map(|it| it.0).min(),
+        ];
+        let Some(next) = next.into_iter().flatten().min().filter(|next| *next <= end) else {
+            return false;
+        };
+        self.now = self.now.max(next);
+        let now = self.now;
+        while self.flights.peek().is_some_and(|flight| flight.at.0.0 <= now) {
+            let flight = self.flights.pop().unwrap();
+            self.land(&flight);
+        }
+        for (_, leg, sdp, streams) in take_due(&mut self.offers, |it| it.0 <= now) {
+            let Some(client) = self.clients.get_mut(&leg) else { continue };
+            if let Some(answer) = client.answer(&sdp, streams) {
+                self.answers.push((now + self.signalling, leg, answer));
+                client.handle_timeout(now);
+            }
+        }
+        for (_, leg, sdp) in take_due(&mut self.answers, |it| it.0 <= now) {
+            self.router.handle_answer(now, leg, &sdp);
+        }
+        if self.router.poll_timeout().is_some_and(|due| due <= now) {
+            self.router.handle_timeout(now);
+        }
+        for client in self.clients.values_mut() {
+            if client.poll_timeout() <= now {
+                client.handle_timeout(now);
+            }
+        }
+        self.settle();
+        true
+    }
+
+    /// Drains everybody, putting what they send on its way.
+    fn settle(&mut self) {
+        while let Some(output) = self.router.next_output() {
+            match output {
+                Output::Transmit(transmit) => {
+                    assert_eq!(transmit.source, self.address);
+                    self.launch(false, transmit.destination, transmit.data);
+                }
+                Output::Event(event) => {
+                    if let Event::Offer { leg, sdp, streams } = &event {
+                        let at = self.now + self.signalling;
+                        self.offers.push((at, *leg, sdp.clone(), streams.clone()));
+                    }
+                    self.events.push((self.now, event));
+                }
+            }
+        }
+        let mut sent = Vec::new();
+        for client in self.clients.values_mut() {
+            for (_, _, data) in client.drain(self.now) {
+                sent.push((client.address, data));
+            }
+        }
+        for (client, data) in sent {
+            self.launch(true, client, data);
+        }
+    }
+
+    fn launch(&mut self, to_router: bool, client: SocketAddr, data: Vec<u8>) {
+        let Some(path) = self.paths.get(&client).copied() else { return };
+        if path.down || (path.deaf && !to_router) || self.random(1000) < path.loss {
+            return;
+        }
+        let mut at = self.now + path.delay;
+        if let (false, Some(bandwidth)) = (to_router, path.bandwidth) {
+            let free = self.busy_until.get(&client).copied().unwrap_or(self.now).max(self.now);
+            if free > self.now + Duration::from_millis(300) {
+                return;
+            }
+            let takes = Duration::from_nanos((data.len() as u64 + 28) * 8_000_000_000 / bandwidth);
+            self.busy_until.insert(client, free + takes);
+            at = free + takes + path.delay;
+        }
+        let jitter = self.random(path.jitter.as_micros() as u64);
+        at += Duration::from_micros(jitter);
+        self.launched += 1;
+        let at = std::cmp::Reverse((at, self.launched));
+        self.flights.push(Flight { at, to_router, client, data });
+    }
+
+    fn land(&mut self, flight: &Flight) {
+        if flight.to_router {
+            let datagram = Datagram {
+                transport: Transport::Udp,
+                source: flight.client,
+                destination: self.address,
+                data: &flight.data,
+            };
+            self.router.handle_datagram(self.now, datagram);
+        } else if let Some(client) =
+            self.clients.values_mut().find(|client| client.address == flight.client)
+        {
+            client.handle_datagram(self.now, self.address, &flight.data);
+            let sent = client.drain(self.now);
+            for (_, _, data) in sent {
+                self.launch(true, flight.client, data);
+            }
+        }
+    }
+
+    pub fn random(&mut self, below: u64) -> u64 {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        if below == 0 { 0 } else { self.chance % below }
+    }
+}
+
+fn take_due<T>(all: &mut Vec<T>, is_due: impl Fn(&T) -> bool) -> Vec<T> {
+    let (due, later) = std::mem::take(all).into_iter().partition(is_due);
+    *all = later;
+    due
+}
