@@ -19,8 +19,8 @@ struct Month {
     /// Months since January 1970; `None` before anything was counted.
     number: Option<u64>,
     sessions: u64,
-    /// What TURN had relayed since the program's start when the month began.
-    relayed_before: u64,
+    /// What TURN had relayed since the program's start when it was first asked in a later month.
+    relayed_before: Option<u64>,
 }
 
 impl Quota {
@@ -31,7 +31,7 @@ impl Quota {
     /// One more session is opened, unless the month's are used up.
     pub(crate) fn count_session(&self, unix: u64) -> Result<(), Refusal> {
         let Some(limit) = self.limits.sessions_per_month else { return Ok(()) };
-        let mut month = self.month(unix, 0);
+        let mut month = self.month(unix);
         if month.sessions >= limit {
             return Err(Refusal::QuotaUsed(limit));
         }
@@ -42,17 +42,22 @@ impl Quota {
     /// Whether TURN may go on, which has relayed so many bytes since the program's start.
     pub(crate) fn may_relay(&self, unix: u64, relayed: u64) -> bool {
         let Some(limit) = self.limits.turn_bytes_per_month else { return true };
-        relayed - self.month(unix, relayed).relayed_before.min(relayed) < limit
+        let mut month = self.month(unix);
+        relayed.saturating_sub(*month.relayed_before.get_or_insert(relayed)) < limit
     }
 
     /// The current month's book; a new one if the last is of another month.
-    fn month(&self, unix: u64, relayed: u64) -> std::sync::MutexGuard<'_, Month> {
+    fn month(&self, unix: u64) -> std::sync::MutexGuard<'_, Month> {
         let mut month = self.month.lock().unwrap_or_else(PoisonError::into_inner);
         let number = month_of(unix);
-        if month.number.is_some_and(|own| own != number) {
-            *month = Month { relayed_before: relayed, ..Month::default() };
+        match month.number {
+            Some(own) if own == number => {}
+            Some(_) => *month = Month { number: Some(number), ..Month::default() },
+            None => {
+                *month =
+                    Month { number: Some(number), relayed_before: Some(0), ..Month::default() };
+            }
         }
-        month.number = Some(number);
         month
     }
 }
@@ -112,6 +117,16 @@ mod tests {
         assert!(quota.may_relay(JANUARY, 0));
         assert!(quota.may_relay(JANUARY, 99));
         assert!(!quota.may_relay(JANUARY, 100));
+        assert!(quota.may_relay(FEBRUARY, 150));
+        assert!(!quota.may_relay(FEBRUARY, 250));
+    }
+
+    #[test]
+    fn a_month_that_begins_with_a_session_owes_nothing_of_the_last() {
+        let limits = QuotaConfig { sessions_per_month: Some(9), turn_bytes_per_month: Some(100) };
+        let quota = Quota::new(&limits);
+        assert!(!quota.may_relay(JANUARY, 150));
+        assert_eq!(quota.count_session(FEBRUARY), Ok(()));
         assert!(quota.may_relay(FEBRUARY, 150));
         assert!(!quota.may_relay(FEBRUARY, 250));
     }
