@@ -2,7 +2,7 @@
 
 use peerway_protocol::{Address, AppKey, Event, PeerAddress, Refusal, SignalKind};
 
-use crate::{Claim, Parcel, SessionId};
+use crate::{Claim, MediaCommand, Parcel, SessionId};
 
 /// One thing to do. The driver does them in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum Command {
     Watch(PeerAddress),
     /// No longer interested.
     Unwatch(PeerAddress),
+    /// Tell the forwarding unit.
+    Media(MediaCommand),
     /// Something worth counting happened.
     Report(Happening),
 }

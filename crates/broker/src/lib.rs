@@ -12,6 +12,7 @@ mod departed;
 mod limits;
 mod lost;
 mod mailbox;
+mod media;
 mod parcel;
 mod registry;
 mod relay;
@@ -24,6 +25,7 @@ use peerway_protocol::{AppKey, Event, PeerAddress};
 
 pub use command::{Command, HangupReason, Happening};
 pub use limits::{AppPolicy, MailLimit, RateLimit, RoomLimits, Settings, WallClock};
+pub use media::{LegId, MediaCommand, MediaEvent};
 pub use parcel::{Ask, Claim, Claimant, FromRoom, News, Parcel, Stay, ToRoom};
 pub use registry::{Channel, Open, Proof, SessionId};
 pub use relay::PostRefused;

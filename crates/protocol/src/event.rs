@@ -121,6 +121,9 @@ pub enum Refusal {
     /// The app has as many rooms as it may have; the number is the limit.
     #[error("The room {0} is not opened: the limit is {1} rooms for this key")]
     AppRoomsFull(RoomName, usize),
+    /// As many members of the room publish media as may; the number is the limit.
+    #[error("Your media is not taken into the room {0}: the limit is {1} publishers")]
+    PublishersFull(RoomName, usize),
     /// The app, or this server, has no selective forwarding unit.
     #[error("Not let into the room {0}: rooms of type sfu are not available for this key")]
     NoSfu(RoomName),
@@ -145,6 +148,7 @@ impl Refusal {
             | Self::TooManyRooms(room, _)
             | Self::AppRoomsFull(room, _)
             | Self::NoSfu(room)
+            | Self::PublishersFull(room, _)
             | Self::RoomDataTooBig(room, _) => Some(room),
             _ => None,
         }
@@ -178,6 +182,7 @@ impl Refusal {
             Self::TooManyRooms(..) => "too_many_rooms",
             Self::AppRoomsFull(..) => "app_rooms_full",
             Self::NoSfu(_) => "no_sfu",
+            Self::PublishersFull(..) => "publishers_full",
             Self::RoomDataTooBig(..) => "room_data",
             Self::Incompatible(_) => "incompatible",
             Self::QuotaUsed(_) => "quota",

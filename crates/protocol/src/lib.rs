@@ -14,6 +14,7 @@ mod event;
 mod id;
 mod input;
 pub mod interop;
+mod media;
 mod members;
 pub mod msgpack;
 mod object;
@@ -28,6 +29,7 @@ pub mod value;
 
 pub use event::{Event, Refusal};
 pub use id::{Address, AppKey, InvalidId, PeerAddress, PeerId, RoomAddress};
+pub use media::{MediaProfile, MediaRequest, Reception, VideoWish};
 pub use packed::Packed;
 pub use request::Request;
 pub use room::{LogAction, LogEntry, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest};

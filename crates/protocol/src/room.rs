@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{InvalidId, Json, PeerId};
+use crate::{InvalidId, Json, MediaRequest, PeerId};
 
 /// The name of a room inside its app. Applications name rooms as they like, so only its length is
 /// bounded; a name that came as a number is its text.
@@ -89,6 +89,8 @@ pub enum RoomRequest {
     Log,
     /// Tell all others.
     Send(RoomData),
+    /// Something for the room's forwarding unit.
+    Media(MediaRequest),
 }
 
 /// What a room tells a member.
@@ -117,6 +119,20 @@ pub enum RoomEvent {
     },
     /// What happened, oldest first.
     Log(Arc<[LogEntry]>),
+    /// The room's forwarding unit makes an offer.
+    Offer {
+        /// The session description.
+        sdp: Arc<str>,
+        /// Whose each media stream in it is, by its id. All of them, also those of earlier offers.
+        streams: Arc<[(Arc<str>, PeerId)]>,
+    },
+    /// The connection with the forwarding unit is over; the stay in the room goes on.
+    MediaClosed {
+        /// Why, for a person to read.
+        reason: Arc<str>,
+    },
+    /// Who is heard most now, if anybody is.
+    Speaker(Option<PeerId>),
 }
 
 /// One line of a room's log.
@@ -146,6 +162,7 @@ impl RoomRequest {
     pub fn weight(&self) -> usize {
         match self {
             Self::Send(data) => data.weight(),
+            Self::Media(request) => request.weight(),
             Self::Join(_) | Self::Leave | Self::Members | Self::Log => 0,
         }
     }
@@ -161,6 +178,9 @@ impl RoomEvent {
             Self::Left { .. } => 0,
             Self::Data { data, .. } => data.weight(),
             Self::Log(entries) => entries.iter().map(LogEntry::weight).sum(),
+            Self::Offer { sdp, streams } => sdp.len() + 64 * streams.len(),
+            Self::MediaClosed { reason } => reason.len(),
+            Self::Speaker(_) => 0,
         }
     }
 }

@@ -4,7 +4,9 @@
 
 use peerway_protocol::interop::check;
 use peerway_protocol::skyway::{Message, Packet, Session};
-use peerway_protocol::{Dialect, Event, Json, PeerId, Request, Signal, SignalKind, peerjs};
+use peerway_protocol::{
+    Dialect, Event, Json, MediaProfile, PeerId, Request, Signal, SignalKind, peerjs,
+};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -170,7 +172,7 @@ fn what_is_said_in_one_dialect_is_never_judged() {
 fn json_offered_to_peerjs_1_5_is_refused_when_it_answers() {
     const OFFER: &str = r#"{"offer":{"sdp":"v"},"dst":"peer","connectionType":"data","connectionId":"dc_1","serialization":"json"}"#;
     let answered = |more: &str| {
-        let mut caller = Session::new(id("sky"));
+        let mut caller = Session::new(id("sky"), MediaProfile::default());
         decode(&mut caller, "SEND_OFFER", OFFER);
         let answer = format!(
             r#"{{"sdp":{{"sdp":"v","type":"answer"}},"type":"data","connectionId":"dc_1"{more}}}"#
@@ -217,7 +219,7 @@ proptest::proptest! {
         ] {
             let Ok(raw) = RawValue::from_string(payload) else { continue };
             let _ = to_skyway(from_peerjs(&kind, raw.get()));
-            let mut session = Session::new(id("sky"));
+            let mut session = Session::new(id("sky"), MediaProfile::default());
             if let Ok(Message::Request(Request::Send { signal, .. })) = session.decode(&format!("SEND_{kind}"), Some(&raw), Vec::new()) {
                 let _ = check(&signal, Dialect::PeerJs);
                 let frame = to_peerjs(signal);
@@ -248,12 +250,14 @@ fn decode(session: &mut Session, name: &str, payload: &str) -> Signal {
 }
 
 fn from_skyway(name: &str, payload: &str) -> Signal {
-    decode(&mut Session::new(id("sky")), name, payload)
+    decode(&mut Session::new(id("sky"), MediaProfile::default()), name, payload)
 }
 
 fn to_skyway(signal: Signal) -> Option<(&'static str, String)> {
     let event = Event::Signal { from: id("peer"), signal };
-    Session::new(id("sky")).encode(&event).map(|packet| (packet.name, packet.json))
+    Session::new(id("sky"), MediaProfile::default())
+        .encode(&event)
+        .map(|packet| (packet.name, packet.json))
 }
 
 fn to_peerjs(signal: Signal) -> String {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use peerway_protocol::peerjs::{ClientFrame, FrameError, decode, encode};
 use peerway_protocol::{
-    Event, InvalidId, LogAction, LogEntry, PeerId, Refusal, Request, RoomData, RoomEvent, RoomMode,
-    RoomName, RoomRequest,
+    Event, InvalidId, LogAction, LogEntry, MediaProfile, MediaRequest, PeerId, Reception, Refusal,
+    Request, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest, VideoWish,
 };
 
 const PAGE: &str = include_str!("../../../docs/reference/room-frames.md");
@@ -105,6 +105,64 @@ fn the_events_of_the_page_are_written() {
 }
 
 #[test]
+fn what_the_page_says_about_media_is_read() {
+    let asked = |frame: &&str| match request(frame) {
+        (room, RoomRequest::Media(request)) if room == "studio" => request,
+        other => unreachable!("{frame} is {other:?}"),
+    };
+    let requests: Vec<MediaRequest> = examples("media client").iter().map(asked).collect();
+
+    let offer = |simulcast| MediaRequest::Offer(MediaProfile { simulcast, ..Default::default() });
+    let candidate = "candidate:1 1 udp 2122260223 192.0.2.1 50000 typ host";
+    let receive = |video| {
+        let reception = Reception { audio: true, video };
+        MediaRequest::Receive { from: peer("bob"), reception }
+    };
+    let expected = [
+        offer(true),
+        offer(false),
+        MediaRequest::Answer("v=0\r\n".into()),
+        MediaRequest::Candidate(candidate.into()),
+        receive(VideoWish::UpTo(360)),
+        receive(VideoWish::Off),
+    ];
+    assert_eq!(requests, expected);
+}
+
+#[test]
+fn what_the_page_says_about_media_is_written() {
+    let in_studio = |event| Event::Room { room: RoomName::new("studio").unwrap(), event };
+    let events = [
+        RoomEvent::Offer {
+            sdp: "v=0\r\n".into(),
+            streams: [("stream-7".into(), peer("bob"))].into(),
+        },
+        RoomEvent::MediaClosed { reason: "the connection was lost".into() },
+        RoomEvent::Speaker(Some(peer("bob"))),
+        RoomEvent::Speaker(None),
+    ];
+    let written: Vec<String> =
+        events.map(|event| written(&in_studio(event), "alice")).into_iter().collect();
+    assert_eq!(written, examples("media server"));
+}
+
+#[test]
+fn media_frames_that_are_none_are_told() {
+    for (kind, payload) in [
+        ("ROOM-ANSWER", "{}"),
+        ("ROOM-ANSWER", r#"{"sdp":7}"#),
+        ("ROOM-CANDIDATE", "null"),
+        ("ROOM-RECEIVE", r#"{"peer":""}"#),
+        ("ROOM-RECEIVE", r#"{"peer":"bob","video":"small"}"#),
+        ("ROOM-GET-OFFER", r#"{"simulcast":1}"#),
+    ] {
+        let frame = format!(r#"{{"type":"{kind}","room":"r","payload":{payload}}}"#);
+        assert!(decode(&frame).is_err(), "{frame}");
+    }
+    assert!(decode(r#"{"type":"ROOM-ANSWER","room":"r"}"#).is_err());
+}
+
+#[test]
 fn every_error_of_the_page_is_written_as_one() {
     let room = lobby;
     let refusals = [
@@ -114,6 +172,7 @@ fn every_error_of_the_page_is_written_as_one() {
         Refusal::TooManyRooms(room(), 1),
         Refusal::AppRoomsFull(room(), 1),
         Refusal::NoSfu(room()),
+        Refusal::PublishersFull(room(), 1),
         Refusal::RoomDataTooBig(room(), 1),
         Refusal::InvalidRoom(InvalidId::Empty),
     ];

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use peerway_protocol::skyway::{
-    CredentialError, ErrorType, FrameError, Message, Packet, Session, SfuRequest, TurnCredential,
+    CredentialError, ErrorType, FrameError, Message, Packet, Session, TurnCredential,
 };
 use peerway_protocol::{
-    Dialect, Event, InvalidId, LogAction, LogEntry, PeerId, Refusal, Request, RoomData, RoomEvent,
-    RoomMode, RoomName, RoomRequest, Signal, SignalKind,
+    Dialect, Event, InvalidId, LogAction, LogEntry, MediaProfile, MediaRequest, PeerId, Refusal,
+    Request, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest, Signal, SignalKind,
 };
 use serde_json::value::RawValue;
 
@@ -266,17 +266,61 @@ fn a_refused_room_is_forgotten() {
 }
 
 #[test]
-fn messages_for_the_sfu_are_told_apart() {
-    let room = || RoomName::new("r").unwrap();
-    let offer = decoded(&mut alice(), "SFU_GET_OFFER", r#"{"roomName":"r"}"#);
-    assert_eq!(offer, Message::Sfu { room: room(), request: SfuRequest::Offer });
-    let answer = decoded(&mut alice(), "SFU_ANSWER", r#"{"roomName":"r","answer":{"sdp":"v"}}"#);
-    let Message::Sfu { request: SfuRequest::Answer(json), .. } = answer else {
-        panic!("{answer:?}")
+fn messages_for_the_forwarding_unit_are_read() {
+    let asked = |name: &str, payload: &str| match decoded(&mut alice(), name, payload) {
+        Message::Request(Request::Room { room, request: RoomRequest::Media(request) }) => {
+            assert_eq!(room.as_str(), "7");
+            Some(request)
+        }
+        Message::Ignored => None,
+        other => panic!("{other:?}"),
     };
-    assert_eq!(json.as_str(), r#"{"sdp":"v"}"#);
-    let candidate = decoded(&mut alice(), "SFU_CANDIDATE", r#"{"roomName":"r","candidate":null}"#);
-    assert!(matches!(candidate, Message::Sfu { request: SfuRequest::Candidate(_), .. }));
+    let profile = MediaProfile::default();
+    let offer = asked("SFU_GET_OFFER", r#"{"roomName":7}"#);
+    assert_eq!(offer, Some(MediaRequest::Offer(profile)));
+    let answer =
+        asked("SFU_ANSWER", r#"{"roomName":7,"answer":{"type":"answer","sdp":"v=0\r\n"}}"#);
+    assert_eq!(answer, Some(MediaRequest::Answer("v=0\r\n".into())));
+    let candidate =
+        |value: &str| asked("SFU_CANDIDATE", &format!(r#"{{"roomName":7,"candidate":{value}}}"#));
+    let text = "candidate:1 1 udp 1 192.0.2.1 1 typ host";
+    let one = candidate(&format!(r#"{{"candidate":"{text}","sdpMid":"0","sdpMLineIndex":0}}"#));
+    assert_eq!(one, Some(MediaRequest::Candidate(text.into())));
+    for end in ["null", r#"{"candidate":"","sdpMid":"0"}"#] {
+        assert_eq!(candidate(end), None, "there are no more");
+    }
+    for (name, payload) in [
+        ("SFU_ANSWER", r#"{"roomName":7}"#),
+        ("SFU_ANSWER", r#"{"roomName":7,"answer":{"type":"answer"}}"#),
+        ("SFU_CANDIDATE", r#"{"roomName":7,"candidate":{}}"#),
+        ("SFU_GET_OFFER", "{}"),
+    ] {
+        let payload = RawValue::from_string(payload.to_owned()).unwrap();
+        assert!(alice().decode(name, Some(&payload), Vec::new()).is_err(), "{name} {payload}");
+    }
+}
+
+#[test]
+fn offers_of_the_forwarding_unit_name_the_publishers() {
+    let mut alice = alice();
+    decoded(&mut alice, "ROOM_JOIN", r#"{"roomName":7,"roomType":"sfu"}"#);
+    let streams = [("stream-1", "bob"), ("stream-2", "carol")];
+    let streams = streams.map(|(stream, peer)| (stream.into(), id(peer))).into();
+    let offer = RoomEvent::Offer { sdp: "v=0\r\n".into(), streams };
+    let told = alice.encode(&in_room("7", offer)).unwrap();
+    assert_eq!(told.name, "SFU_OFFER");
+    assert_eq!(
+        told.json,
+        concat!(
+            r#"{"roomName":7,"offer":{"type":"offer","sdp":"v=0\r\n"},"#,
+            r#""msids":{"stream-1":"bob","stream-2":"carol"}}"#
+        )
+    );
+    assert_eq!(alice.encode(&in_room("7", RoomEvent::Speaker(None))), None);
+    let closed = RoomEvent::MediaClosed { reason: "an offer got no answer".into() };
+    let told = alice.encode(&in_room("7", closed)).unwrap();
+    assert_eq!(told.name, "ERROR");
+    assert!(told.json.starts_with(r#"{"type":"room-error""#), "{}", told.json);
 }
 
 #[test]
@@ -321,7 +365,7 @@ fn ids(texts: &[&str]) -> Arc<[PeerId]> {
 }
 
 fn session(me: &str) -> Session {
-    Session::new(id(me))
+    Session::new(id(me), MediaProfile::default())
 }
 
 fn alice() -> Session {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use peerway_protocol::skyway::{Handshake, Message, Packet, Session};
-use peerway_protocol::{Event, PeerId, Request, RoomEvent, RoomName, RoomRequest};
+use peerway_protocol::{Event, MediaProfile, PeerId, Request, RoomEvent, RoomName, RoomRequest};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -43,7 +43,9 @@ struct World {
 impl World {
     fn session(&mut self, who: &str) -> &mut Session {
         let id = || PeerId::new(who).unwrap();
-        self.sessions.entry(who.to_owned()).or_insert_with(|| Session::new(id()))
+        self.sessions
+            .entry(who.to_owned())
+            .or_insert_with(|| Session::new(id(), MediaProfile::default()))
     }
 
     fn said(&mut self, who: &str, name: &str, payload: &RawValue, parts: usize) {
@@ -64,7 +66,7 @@ impl World {
             }
             Message::Request(_) => self.seen.rooms += 1,
             Message::Credential(credential) => assert_eq!(credential.unwrap().ttl, 600),
-            Message::Ping | Message::Sfu { .. } | Message::Ignored => {}
+            Message::Ping | Message::Ignored => {}
         }
     }
 

@@ -12,6 +12,7 @@ mod node;
 mod outbox;
 mod quota;
 mod server;
+mod sfu;
 mod transport;
 pub mod turn;
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use peerway_broker::{Broker, Command, Happening, Open, Parcel, PostRefused, Proof, SessionId};
+use peerway_broker::{
+    Broker, Command, Happening, LegId, MediaEvent, Open, Parcel, PostRefused, Proof, SessionId,
+};
 use peerway_protocol::{AppKey, PeerAddress, PeerId, Request};
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,6 +16,7 @@ use crate::backplane::{Backplane, BackplaneEvent};
 use crate::clock;
 use crate::metrics::Metrics;
 use crate::outbox::{Ending, Outbox, Queued};
+use crate::sfu::SfuHandle;
 
 /// How many inputs wait for the loop before transports stop reading.
 const INBOX: usize = 4096;
@@ -129,12 +132,34 @@ impl NodeHandle {
     }
 }
 
+/// The forwarding unit beside the node.
+#[derive(Debug)]
+pub struct Media {
+    /// The way to it.
+    pub sfu: SfuHandle,
+    /// What its legs tell.
+    pub events: mpsc::Receiver<(LegId, MediaEvent)>,
+}
+
+impl Media {
+    async fn next(media: &mut Option<Self>) -> (LegId, MediaEvent) {
+        if let Some(media) = media
+            && let Some(event) = media.events.recv().await
+        {
+            return event;
+        }
+        // There is none, or it has stopped.
+        std::future::pending().await
+    }
+}
+
 /// The loop's own state.
 pub struct Node<B> {
     broker: Broker,
     backplane: B,
     outboxes: HashMap<SessionId, Arc<Outbox>>,
     metrics: Arc<Metrics>,
+    media: Option<Media>,
     inbox: mpsc::Receiver<Input>,
     now: Instant,
     /// When the input now being handled was read from a socket.
@@ -144,13 +169,19 @@ pub struct Node<B> {
 
 impl<B: Backplane> Node<B> {
     /// A node around a broker, and the way to it.
-    pub fn new(broker: Broker, backplane: B, metrics: Arc<Metrics>) -> (Self, NodeHandle) {
+    pub fn new(
+        broker: Broker,
+        backplane: B,
+        metrics: Arc<Metrics>,
+        media: Option<Media>,
+    ) -> (Self, NodeHandle) {
         let (sender, inbox) = mpsc::channel(INBOX);
         let node = Self {
             broker,
             backplane,
             outboxes: HashMap::new(),
             metrics,
+            media,
             inbox,
             now: clock::now(),
             received: None,
@@ -159,7 +190,7 @@ impl<B: Backplane> Node<B> {
         (node, NodeHandle { inbox: sender, next_session: Arc::default() })
     }
 
-    /// Runs until told to shut down. Priority: backplane, clients, time; each turn ends with the
+    /// Runs until told to shut down. Priority: backplane, clients, media, time; each turn ends with the
     /// broker's commands drained.
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
@@ -175,6 +206,10 @@ impl<B: Backplane> Node<B> {
                         self.handle(input);
                         self.drain();
                     }
+                }
+                (leg, event) = Media::next(&mut self.media) => {
+                    self.now = clock::now();
+                    self.broker.handle_media(leg, event);
                 }
                 () = sleep_until(deadline) => {
                     self.now = clock::now();
@@ -277,6 +312,12 @@ impl<B: Backplane> Node<B> {
             Command::Return(parcel) => self.backplane.give_back(parcel),
             Command::Watch(address) => self.backplane.watch(address),
             Command::Unwatch(address) => self.backplane.unwatch(&address),
+            Command::Media(command) => {
+                // Without it nobody comes into a room that needs it.
+                if let Some(media) = &self.media {
+                    media.sfu.perform(command);
+                }
+            }
             Command::Report(happening) => self.report(&happening),
         }
     }

@@ -134,7 +134,7 @@ impl Server {
         let keys = apps.keys().map(ToOwned::to_owned).collect();
         let turn = Turn::bind(&config, keys, local_addr, metrics.clone())?;
         let broker = Broker::new(settings(&config, &apps), clock::wall());
-        let (node, handle) = Node::new(broker, MemoryHub::default().join(), metrics.clone());
+        let (node, handle) = Node::new(broker, MemoryHub::default().join(), metrics.clone(), None);
         let limits = &config.limits;
         let outboxes = Outboxes::new(limits.outbox_size.0, limits.outbox_total.0);
         let edge = Arc::new(Edge {

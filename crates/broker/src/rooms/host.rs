@@ -9,6 +9,7 @@ use peerway_protocol::{
 };
 
 use super::log::Log;
+use super::media::Media;
 use crate::{Ask, Broker, Command, FromRoom, Happening, News, Parcel, Stay, ToRoom};
 
 /// A room whose broker this is. It has a member at least.
@@ -23,9 +24,10 @@ pub(super) struct HostedRoom {
 }
 
 #[derive(Debug)]
-struct Member {
-    id: PeerId,
-    stay: Stay,
+pub(super) struct Member {
+    pub(super) id: PeerId,
+    pub(super) stay: Stay,
+    pub(super) media: Media,
 }
 
 impl HostedRoom {
@@ -41,8 +43,24 @@ impl HostedRoom {
         self.members.is_empty()
     }
 
+    pub(super) fn mode(&self) -> RoomMode {
+        self.mode
+    }
+
+    pub(super) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
     fn member(&self, id: &PeerId) -> Option<&Member> {
         self.members.iter().find(|member| member.id == *id)
+    }
+
+    pub(super) fn members_mut(&mut self) -> &mut [Member] {
+        &mut self.members
+    }
+
+    pub(super) fn member_mut(&mut self, id: &PeerId) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.id == *id)
     }
 
     fn has(&self, id: &PeerId, stay: Stay) -> bool {
@@ -50,22 +68,15 @@ impl HostedRoom {
     }
 
     fn admit(&mut self, id: PeerId, stay: Stay) {
-        self.members.push(Member { id, stay });
+        self.members.push(Member { id, stay, media: Media::default() });
         self.share_ids();
     }
 
-    /// The peer has come again, and nobody had heard that it went.
-    fn renew(&mut self, id: &PeerId, stay: Stay) {
-        if let Some(member) = self.members.iter_mut().find(|member| member.id == *id) {
-            member.stay = stay;
-        }
-    }
-
-    fn remove(&mut self, id: &PeerId) -> Option<Stay> {
+    fn remove(&mut self, id: &PeerId) -> Option<Member> {
         let index = self.members.iter().position(|member| member.id == *id)?;
         let member = self.members.remove(index);
         self.share_ids();
-        Some(member.stay)
+        Some(member)
     }
 
     fn share_ids(&mut self) {
@@ -102,6 +113,9 @@ impl Broker {
                     }
                     RoomRequest::Members => RoomEvent::Members(room.ids.clone()),
                     RoomRequest::Log => RoomEvent::Log(room.log.entries()),
+                    RoomRequest::Media(request) => {
+                        return self.ask_media(&address, &from, request);
+                    }
                     RoomRequest::Join(_) => return,
                 };
                 self.tell_one(&address, from, member_stay, News::Event(event));
@@ -151,15 +165,20 @@ impl Broker {
         let Some(room) = self.rooms.hosted.get_mut(address) else { return };
         let conflict = (room.mode != mode)
             .then(|| Refusal::RoomMode { room: address.room.clone(), mode: room.mode });
-        if let Some(known) = room.member(&peer).map(|member| member.stay) {
+        if let Some(member) = room.member_mut(&peer) {
             // It is in and stays in. Its broker may not have known, if it comes from another node.
-            room.renew(&peer, stay);
+            let known = std::mem::replace(&mut member.stay, stay);
+            let media = (known != stay).then(|| std::mem::take(&mut member.media));
             if conflict.is_none() || known != stay {
                 let joined = RoomEvent::Joined { peer: peer.clone(), members: room.ids.clone() };
                 self.tell_one(address, peer.clone(), stay, News::Event(joined));
             }
             if let Some(conflict) = conflict {
                 self.tell_one(address, peer, stay, News::Refused(conflict));
+            }
+            if let Some(media) = media {
+                // Nobody had heard that it went; with it went its connection.
+                self.close_media(media);
             }
             return;
         }
@@ -192,13 +211,13 @@ impl Broker {
     /// A member is out. The last one closes the room.
     fn expel(&mut self, now: Instant, address: &RoomAddress, peer: &PeerId) {
         let Some(room) = self.rooms.hosted.get_mut(address) else { return };
-        if room.remove(peer).is_none() {
-            return;
-        }
+        let Some(Member { media, .. }) = room.remove(peer) else { return };
         let timestamp = self.clock.unix_micros(now) / 1000;
         let entry = LogEntry { timestamp, peer: peer.clone(), action: LogAction::Left };
         room.log.push(entry, self.settings.rooms.log_entries, &mut self.rooms.log_weight);
         tell_all(&mut self.commands, address, room, None, &RoomEvent::Left { peer: peer.clone() });
+        room.forget_wishes_about(peer);
+        self.close_media(media);
         self.report(Happening::RoomLeft(address.app.clone()));
         self.close_if_empty(address);
     }
@@ -214,14 +233,14 @@ impl Broker {
         self.report(Happening::RoomClosed(address.app.clone()));
     }
 
-    fn tell_one(&mut self, address: &RoomAddress, to: PeerId, stay: Stay, news: News) {
+    pub(super) fn tell_one(&mut self, address: &RoomAddress, to: PeerId, stay: Stay, news: News) {
         let (app, room) = (address.app.clone(), address.room.clone());
         self.forward(Parcel::FromRoom(FromRoom { app, room, to, stay, news }));
     }
 }
 
 /// Tells an event to all members but one.
-fn tell_all(
+pub(super) fn tell_all(
     commands: &mut std::collections::VecDeque<Command>,
     RoomAddress { app, room: name }: &RoomAddress,
     room: &HostedRoom,

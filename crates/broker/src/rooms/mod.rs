@@ -18,6 +18,7 @@
 mod claims;
 mod host;
 mod log;
+mod media;
 mod membership;
 
 use std::collections::{BTreeMap, HashMap};
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use peerway_protocol::{AppKey, PeerId, RoomAddress};
 
-use crate::{Broker, Stay};
+use crate::{Broker, LegId, Stay};
 use host::HostedRoom;
 
 pub(crate) use membership::Membership;
@@ -39,6 +40,9 @@ pub(crate) struct Rooms {
     /// Of both, per app.
     sizes: HashMap<AppKey, usize>,
     last_stay: u64,
+    /// The members that have media, by their legs.
+    legs: BTreeMap<LegId, (RoomAddress, PeerId)>,
+    last_leg: u64,
     /// Of the logs of all hosted rooms, in bytes.
     log_weight: usize,
 }
@@ -48,6 +52,7 @@ impl Rooms {
         self.hosted.is_empty()
             && self.claims.is_empty()
             && self.sizes.is_empty()
+            && self.legs.is_empty()
             && self.log_weight == 0
     }
 

@@ -102,6 +102,9 @@ impl RoomModel {
             RoomEvent::Data { .. } => "data",
             RoomEvent::Members(_) => "members",
             RoomEvent::Log(_) => "log",
+            RoomEvent::Offer { .. } => "offer",
+            RoomEvent::MediaClosed { .. } => "media closed",
+            RoomEvent::Speaker(_) => "speaker",
         });
         match event {
             RoomEvent::Joined { peer, members } if *peer == life.0.peer => {
@@ -140,6 +143,7 @@ impl RoomModel {
                 assert_eq!(self.views[&key][..], members[..], "{life:?} in {room}");
             }
             RoomEvent::Log(entries) => assert!(entries.len() <= 3),
+            RoomEvent::Offer { .. } | RoomEvent::MediaClosed { .. } | RoomEvent::Speaker(_) => {}
         }
     }
 

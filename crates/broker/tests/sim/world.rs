@@ -198,7 +198,7 @@ impl World {
                     self.model.lost(about, Fate::Refused);
                     continue;
                 }
-                Command::Report(_) => continue,
+                Command::Report(_) | Command::Media(_) => continue,
                 Command::Claim(claim) => Ask::Claim(claim),
                 Command::Release(address) => Ask::Release(address),
                 Command::Forward(parcel) => Ask::Send(parcel),

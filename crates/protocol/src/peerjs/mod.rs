@@ -5,6 +5,7 @@
 //! [`payload`] what two clients say to each other through it.
 
 pub mod client;
+mod media;
 pub mod payload;
 mod rooms;
 mod server;

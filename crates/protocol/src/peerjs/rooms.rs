@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::media;
 use super::server::{FrameError, present, text_or_number};
 use crate::object::push_string;
 use crate::{
@@ -31,9 +32,22 @@ struct JoinPayload<'a> {
     mode: Option<Cow<'a, str>>,
 }
 
+/// The types that a client may send.
+const KINDS: [&str; 9] = [
+    "ROOM-JOIN",
+    "ROOM-LEAVE",
+    "ROOM-MEMBERS",
+    "ROOM-LOG",
+    "ROOM-DATA",
+    "ROOM-GET-OFFER",
+    "ROOM-ANSWER",
+    "ROOM-CANDIDATE",
+    "ROOM-RECEIVE",
+];
+
 /// Reads a frame of type `kind`; `None` if rooms have no such type.
 pub(super) fn decode(kind: &str, frame: &str) -> Result<Option<Request>, FrameError> {
-    if !["ROOM-JOIN", "ROOM-LEAVE", "ROOM-MEMBERS", "ROOM-LOG", "ROOM-DATA"].contains(&kind) {
+    if !KINDS.contains(&kind) {
         return Ok(None);
     }
     let raw: RawFrame<'_> = parse(frame)?;
@@ -45,6 +59,9 @@ pub(super) fn decode(kind: &str, frame: &str) -> Result<Option<Request>, FrameEr
         "ROOM-LEAVE" => RoomRequest::Leave,
         "ROOM-MEMBERS" => RoomRequest::Members,
         "ROOM-LOG" => RoomRequest::Log,
+        "ROOM-GET-OFFER" | "ROOM-ANSWER" | "ROOM-CANDIDATE" | "ROOM-RECEIVE" => {
+            RoomRequest::Media(media::decode(kind, raw.payload)?)
+        }
         _ => RoomRequest::Send(RoomData {
             json: raw.payload.map_or_else(Json::null, |value| Json::trusted(value.get())),
             attachments: attachments(&raw.attachments)?,
@@ -68,7 +85,7 @@ fn attachments(texts: &[Cow<'_, str>]) -> Result<Arc<[Bytes]>, FrameError> {
     parts.ok_or_else(|| FrameError::NotAMessage("an attachment is not Base64".into()))
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, FrameError> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, FrameError> {
     serde_json::from_str(text).map_err(|error| FrameError::NotAMessage(error.to_string()))
 }
 
@@ -98,6 +115,17 @@ pub(super) fn encode(room: &RoomName, event: &RoomEvent, me: &PeerId, out: &mut 
             list(entries, out, push_entry);
             out.push(']');
         }
+        RoomEvent::Offer { sdp, streams } => {
+            open("ROOM-OFFER", room, None, out);
+            media::push_offer(sdp, streams, out);
+        }
+        RoomEvent::MediaClosed { reason } => {
+            open("ROOM-MEDIA-CLOSED", room, None, out);
+            out.push_str(r#","payload":{"msg":"#);
+            push_string(reason, out);
+            out.push('}');
+        }
+        RoomEvent::Speaker(speaker) => open("ROOM-SPEAKER", room, speaker.as_ref(), out),
     }
     out.push('}');
 }
@@ -165,7 +193,7 @@ fn push_entry(entry: &LogEntry, out: &mut String) {
     out.push('}');
 }
 
-fn list<T>(items: &[T], out: &mut String, push: impl Fn(&T, &mut String)) {
+pub(super) fn list<T>(items: &[T], out: &mut String, push: impl Fn(&T, &mut String)) {
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push(',');

@@ -1,5 +1,7 @@
 //! A client's event becomes a message: all of section 1.4's table from client to server.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -7,8 +9,8 @@ use thiserror::Error;
 use super::{Credential, CredentialError, Session};
 use crate::object::{RawObject, text_of};
 use crate::{
-    Dialect, InvalidId, Json, PeerId, Request, RoomData, RoomMode, RoomName, RoomRequest, Signal,
-    SignalKind,
+    Dialect, InvalidId, Json, MediaRequest, PeerId, Request, RoomData, RoomMode, RoomName,
+    RoomRequest, Signal, SignalKind,
 };
 
 /// What a client's event means.
@@ -18,29 +20,11 @@ pub enum Message {
     Request(Request),
     /// `UPDATE_CREDENTIAL`: a new credential, or why it is none.
     Credential(Result<Credential, CredentialError>),
-    /// Something for a room's selective forwarding unit.
-    Sfu {
-        /// The room.
-        room: RoomName,
-        /// What.
-        request: SfuRequest,
-    },
     /// `PING`, sent every 25 s beside the transport's own; no answer is wanted.
     Ping,
     /// A name that this server does not know; a newer client may send what an older server can live
     /// without.
     Ignored,
-}
-
-/// What a client says to a selective forwarding unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SfuRequest {
-    /// `SFU_GET_OFFER`: make me an offer.
-    Offer,
-    /// `SFU_ANSWER`: the session description.
-    Answer(Json),
-    /// `SFU_CANDIDATE`: one of mine.
-    Candidate(Json),
 }
 
 /// Why an event is not one.
@@ -112,12 +96,17 @@ impl Session {
                 let data = RoomData { json, attachments: attachments.into() };
                 ask(room, RoomRequest::Send(data))
             }
-            "SFU_GET_OFFER" => sfu(&object()?, |_| Ok(SfuRequest::Offer))?,
-            "SFU_ANSWER" => {
-                sfu(&object()?, |object| json_member(object, "answer").map(SfuRequest::Answer))?
-            }
-            "SFU_CANDIDATE" => sfu(&object()?, |object| {
-                json_member(object, "candidate").map(SfuRequest::Candidate)
+            "SFU_GET_OFFER" => media(&object()?, |_| Ok(Some(MediaRequest::Offer(self.profile))))?,
+            "SFU_ANSWER" => media(&object()?, |object| {
+                text_within(object, "answer", "sdp").map(|sdp| Some(MediaRequest::Answer(sdp)))
+            })?,
+            "SFU_CANDIDATE" => media(&object()?, |object| {
+                // `null` or an empty text says that there are no more.
+                if object.member("candidate").is_some_and(|value| value.get() == "null") {
+                    return Ok(None);
+                }
+                let text = text_within(object, "candidate", "candidate")?;
+                Ok((!text.is_empty()).then_some(MediaRequest::Candidate(text)))
             })?,
             "UPDATE_CREDENTIAL" => Message::Credential(Credential::from_payload(payload)),
             "PING" => Message::Ping,
@@ -184,15 +173,19 @@ fn named(object: &RawObject<'_>) -> Result<Named, FrameError> {
     Ok(Named { room, spelling: name.get().into() })
 }
 
-fn sfu(
+fn media(
     object: &RawObject<'_>,
-    request: impl FnOnce(&RawObject<'_>) -> Result<SfuRequest, FrameError>,
+    request: impl FnOnce(&RawObject<'_>) -> Result<Option<MediaRequest>, FrameError>,
 ) -> Result<Message, FrameError> {
-    Ok(Message::Sfu { room: named(object)?.room, request: request(object)? })
+    let Named { room, .. } = named(object)?;
+    let request = request(object)?;
+    Ok(request.map_or(Message::Ignored, |request| ask(room, RoomRequest::Media(request))))
 }
 
-fn json_member(object: &RawObject<'_>, name: &str) -> Result<Json, FrameError> {
-    let value = object.member(name);
-    let value = value.ok_or_else(|| FrameError::NotAMessage(format!("no member {name}")))?;
-    Ok(Json::trusted(value.get()))
+/// The text `inner` in the object `outer`.
+fn text_within(object: &RawObject<'_>, outer: &str, inner: &str) -> Result<Arc<str>, FrameError> {
+    let value = object.member(outer);
+    let value = value.ok_or_else(|| FrameError::NotAMessage(format!("no member {outer}")))?;
+    let text = read(Some(value))?.text(inner).map(Arc::from);
+    text.ok_or_else(|| FrameError::NotAMessage(format!("{outer} has no text {inner}")))
 }

@@ -72,7 +72,7 @@ impl Session {
             Event::Opened | Event::Resumed => Some(self.opened(None)),
             Event::Probe => None,
             Event::Signal { from, signal } => self.encode_signal(from, signal),
-            Event::Room { room, event } => Some(self.encode_room(room, event)),
+            Event::Room { room, event } => self.encode_room(room, event),
             Event::Expired { peer } => Some(unavailable(peer, "it is not connected")),
             Event::Refused(refusal) => {
                 self.refused(refusal);
@@ -133,7 +133,7 @@ impl Session {
         }
     }
 
-    fn encode_room(&mut self, room: &RoomName, event: &RoomEvent) -> Packet {
+    fn encode_room(&mut self, room: &RoomName, event: &RoomEvent) -> Option<Packet> {
         let mut json = String::from(r#"{"roomName":"#);
         match self.spelling(room) {
             Some(spelling) => json.push_str(spelling),
@@ -167,7 +167,7 @@ impl Session {
                 json.push_str(data.json.as_str());
                 json.push('}');
                 let attachments = data.attachments.clone();
-                return Packet { name: "ROOM_DATA", json, attachments };
+                return Some(Packet { name: "ROOM_DATA", json, attachments });
             }
             RoomEvent::Log(entries) => {
                 json.push_str(r#","log":["#);
@@ -180,9 +180,30 @@ impl Session {
                 json.push(']');
                 "ROOM_LOGS"
             }
+            RoomEvent::Offer { sdp, streams } => {
+                json.push_str(r#","offer":{"type":"offer","sdp":"#);
+                push_string(sdp, &mut json);
+                json.push_str(r#"},"msids":{"#);
+                for (index, (stream, peer)) in streams.iter().enumerate() {
+                    if index > 0 {
+                        json.push(',');
+                    }
+                    push_string(stream, &mut json);
+                    json.push(':');
+                    push_string(peer.as_str(), &mut json);
+                }
+                json.push('}');
+                "SFU_OFFER"
+            }
+            RoomEvent::MediaClosed { reason } => {
+                let message = format!("The media of the room {room} has ended: {reason}");
+                return Some(Packet::error(ErrorType::RoomError, &unquoted(&message)));
+            }
+            // No SDK has such an event.
+            RoomEvent::Speaker(_) => return None,
         };
         json.push('}');
-        Packet::new(name, json)
+        Some(Packet::new(name, json))
     }
 
     /// Who was there first. Two clients before 3.0 that come in together would otherwise call each

@@ -63,7 +63,8 @@ impl From<&Refusal> for ErrorType {
             | Refusal::TooManyRooms(..)
             | Refusal::AppRoomsFull(..)
             | Refusal::RoomDataTooBig(..)
-            | Refusal::NoSfu(_) => Self::RoomError,
+            | Refusal::NoSfu(_)
+            | Refusal::PublishersFull(..) => Self::RoomError,
             Refusal::Incomplete
             | Refusal::AppFull
             | Refusal::AddressFull(_)

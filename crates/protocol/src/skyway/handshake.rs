@@ -1,7 +1,7 @@
 //! The query of a Socket.IO handshake, as far as it is the dialect's.
 
 use super::{Credential, CredentialError};
-use crate::PeerId;
+use crate::{MediaProfile, PeerId};
 
 /// What a client says about itself when it connects (section 1.2 of the dialect's page). Clients up to
 /// 1.1.6 and the vendor's gateway name neither platform nor version.
@@ -43,9 +43,17 @@ impl Handshake {
         handshake
     }
 
-    /// Whether the client is of the 1.x generation, which makes double connections where both sides
-    /// call at once, and cannot renegotiate rooms.
-    pub fn is_first_generation(&self) -> bool {
+    /// What the client can do with media, given its `User-Agent`. The 1.x generation turns offers of
+    /// big rooms into Plan B, which only old browsers understand; not so in Firefox (section 4.5).
+    pub fn media_profile(&self, user_agent: Option<&str>) -> MediaProfile {
+        let is_firefox = user_agent.is_some_and(|agent| agent.contains("Firefox/"));
+        let two_lines = self.is_first_generation() && !is_firefox;
+        // Where an offer asks for several sizes Chromium leaves the line of skyway-js inactive.
+        MediaProfile { two_lines, simulcast: false, data: false }
+    }
+
+    /// Whether the client is of the 1.x generation.
+    fn is_first_generation(&self) -> bool {
         self.sdk_version.as_deref().is_none_or(|version| version.starts_with("1."))
     }
 }

@@ -15,7 +15,7 @@ pub mod payload;
 mod session;
 
 pub use credential::{Credential, CredentialError};
-pub use decode::{FrameError, Message, SfuRequest};
+pub use decode::{FrameError, Message};
 pub use encode::{Packet, TurnCredential};
 pub use error::ErrorType;
 pub use handshake::{Handshake, random_id};

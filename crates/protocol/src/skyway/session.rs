@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::{PeerId, RoomName};
+use crate::{MediaProfile, PeerId, RoomName};
 
 /// Rooms remembered at a time; in any above it a client hears its numeric name as a text, which
 /// skyway-js looks up in the same way.
@@ -18,6 +18,8 @@ const JSON_OFFERS: usize = 32;
 #[derive(Debug)]
 pub struct Session {
     pub(super) me: PeerId,
+    /// What its WebRTC implementation can do.
+    pub(super) profile: MediaProfile,
     rooms: BTreeMap<RoomName, Room>,
     /// Connection ids, oldest first.
     json_offers: VecDeque<Box<str>>,
@@ -43,9 +45,9 @@ pub(super) struct UsersRequest {
 }
 
 impl Session {
-    /// A session of the peer known as `me`.
-    pub fn new(me: PeerId) -> Self {
-        Self { me, rooms: BTreeMap::new(), json_offers: VecDeque::new() }
+    /// A session of the peer known as `me`, whose client can do what `profile` says.
+    pub fn new(me: PeerId, profile: MediaProfile) -> Self {
+        Self { me, profile, rooms: BTreeMap::new(), json_offers: VecDeque::new() }
     }
 
     /// Who it is.
@@ -128,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_it_remembers_has_an_end() {
-        let mut session = Session::new(PeerId::new("me").unwrap());
+        let mut session = Session::new(PeerId::new("me").unwrap(), MediaProfile::default());
         for number in 0..1000_u32 {
             let room = RoomName::new(&number.to_string()).unwrap();
             session.expect_room(&room, &number.to_string());
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn only_the_first_request_after_coming_in_is_the_first() {
-        let mut session = Session::new(PeerId::new("me").unwrap());
+        let mut session = Session::new(PeerId::new("me").unwrap(), MediaProfile::default());
         let room = RoomName::new("r").unwrap();
         let first = |session: &mut Session| session.answer_users(&room).first;
         assert!(!first(&mut session));

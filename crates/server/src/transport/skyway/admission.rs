@@ -8,7 +8,7 @@ use peerway_broker::Proof;
 use peerway_protocol::skyway::{
     CredentialError, ErrorType, Handshake, Packet, TurnCredential, random_id,
 };
-use peerway_protocol::{PeerId, Refusal};
+use peerway_protocol::{MediaProfile, PeerId, Refusal};
 
 use crate::auth::{App, Credentialed};
 use crate::clock;
@@ -20,6 +20,7 @@ pub(super) struct Admitted {
     pub(super) app: Arc<App>,
     pub(super) peer: PeerId,
     pub(super) proof: Proof,
+    pub(super) profile: MediaProfile,
     /// When its credential ends, in seconds since 1970, if it needs one.
     pub(super) expiry: Option<u64>,
     /// Where it comes from.
@@ -38,6 +39,7 @@ pub(super) fn admit(edge: &Edge, came: &engineio::Handshake) -> Result<Admitted,
     );
     let app = edge.apps.find(&handshake.key).ok_or_else(|| refuse(edge, &Refusal::UnknownKey))?;
     admit_origin(&app, came).map_err(|refusal| refuse(edge, &refusal))?;
+    let profile = handshake.media_profile(came.user_agent.as_deref());
     let Handshake { token, peer_id, credential, .. } = handshake;
     if peer_id.is_none() && app.wants_signed_ids() {
         return Err(refuse_credential(edge, &CredentialError::WithoutId));
@@ -51,7 +53,7 @@ pub(super) fn admit(edge: &Edge, came: &engineio::Handshake) -> Result<Admitted,
         .authenticate_skyway(&peer, &token, credential, unix)
         .map_err(|error| refuse_credential(edge, &error))?;
     app.count_session(unix).map_err(|refusal| refuse(edge, &refusal))?;
-    Ok(Admitted { app, peer, proof, expiry, address: came.address })
+    Ok(Admitted { app, peer, proof, profile, expiry, address: came.address })
 }
 
 /// Browsers name no origin when a page polls the server that it came from; then it is that server's.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use peerway_broker::{Channel, HangupReason, Open, SessionId};
 use peerway_protocol::skyway::{self, Credential, CredentialError, ErrorType, Message, Packet};
 use peerway_protocol::socketio::{self, Outgoing};
-use peerway_protocol::{Dialect, Event, Refusal, Request};
+use peerway_protocol::{Dialect, Event, Refusal, Request, RoomRequest};
 
 use super::admission::{Admitted, refuse_credential, turn_credential};
 use super::client::outgoing;
@@ -51,7 +51,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(super) async fn open(edge: Arc<Edge>, admitted: Admitted) -> Self {
-        let Admitted { app, peer, proof, expiry: expires, address: client } = admitted;
+        let Admitted { app, peer, proof, profile, expiry: expires, address: client } = admitted;
         let (id, outbox) = (edge.node.next_session(), edge.outboxes.open());
         let address = app.address(peer.clone());
         tracing::debug!(%address, "SkyWay session opened");
@@ -65,7 +65,7 @@ impl Session {
             app,
             id,
             address: client,
-            dialect: skyway::Session::new(peer),
+            dialect: skyway::Session::new(peer, profile),
             outbox,
             packets: Vec::new(),
             waiting: VecDeque::new(),
@@ -94,7 +94,6 @@ impl Session {
                 None => {}
             },
             Ok(Message::Credential(credential)) => self.renew(credential),
-            Ok(Message::Sfu { room, .. }) => self.refuse(&Refusal::NoSfu(room)),
             Ok(Message::Ping | Message::Ignored) => {}
             Err(error) => {
                 let told = error.to_string();
@@ -110,6 +109,11 @@ impl Session {
         let limit = self.edge.config.limits.frame_size.0;
         match request {
             Request::Send { signal, .. } if signal.weight() > limit => {
+                Some(Refusal::FrameTooBig(limit))
+            }
+            Request::Room { request: RoomRequest::Media(request), .. }
+                if request.weight() > limit =>
+            {
                 Some(Refusal::FrameTooBig(limit))
             }
             _ => None,
