@@ -124,6 +124,9 @@ pub enum Refusal {
     /// As many members of the room publish media as may; the number is the limit.
     #[error("Your media is not taken into the room {0}: the limit is {1} publishers")]
     PublishersFull(RoomName, usize),
+    /// There is no forwarding unit to talk to in a room of this type.
+    #[error("The room {0} is of type mesh: its media go from member to member")]
+    MeshRoom(RoomName),
     /// The app, or this server, has no selective forwarding unit.
     #[error("Not let into the room {0}: rooms of type sfu are not available for this key")]
     NoSfu(RoomName),
@@ -148,6 +151,7 @@ impl Refusal {
             | Self::TooManyRooms(room, _)
             | Self::AppRoomsFull(room, _)
             | Self::NoSfu(room)
+            | Self::MeshRoom(room)
             | Self::PublishersFull(room, _)
             | Self::RoomDataTooBig(room, _) => Some(room),
             _ => None,
@@ -182,6 +186,7 @@ impl Refusal {
             Self::TooManyRooms(..) => "too_many_rooms",
             Self::AppRoomsFull(..) => "app_rooms_full",
             Self::NoSfu(_) => "no_sfu",
+            Self::MeshRoom(_) => "mesh_room",
             Self::PublishersFull(..) => "publishers_full",
             Self::RoomDataTooBig(..) => "room_data",
             Self::Incompatible(_) => "incompatible",

@@ -175,12 +175,11 @@ impl RoomEvent {
             // The list is shared by all who are told, and counting its letters would make a join
             // cost the square of the members.
             Self::Joined { members, .. } | Self::Members(members) => 4 * members.len(),
-            Self::Left { .. } => 0,
+            Self::Left { .. } | Self::Speaker(_) => 0,
             Self::Data { data, .. } => data.weight(),
             Self::Log(entries) => entries.iter().map(LogEntry::weight).sum(),
             Self::Offer { sdp, streams } => sdp.len() + 64 * streams.len(),
             Self::MediaClosed { reason } => reason.len(),
-            Self::Speaker(_) => 0,
         }
     }
 }

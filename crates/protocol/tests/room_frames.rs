@@ -172,6 +172,7 @@ fn every_error_of_the_page_is_written_as_one() {
         Refusal::TooManyRooms(room(), 1),
         Refusal::AppRoomsFull(room(), 1),
         Refusal::NoSfu(room()),
+        Refusal::MeshRoom(room()),
         Refusal::PublishersFull(room(), 1),
         Refusal::RoomDataTooBig(room(), 1),
         Refusal::InvalidRoom(InvalidId::Empty),

@@ -67,10 +67,10 @@ impl Broker {
     /// A member says something to the forwarding unit.
     pub(super) fn ask_media(&mut self, address: &RoomAddress, from: &PeerId, asked: MediaRequest) {
         let Some(room) = self.rooms.hosted.get_mut(address) else { return };
-        let mode = room.mode();
+        let is_sfu = room.mode() == RoomMode::Sfu;
         let Some(member) = room.member_mut(from) else { return };
-        if mode != RoomMode::Sfu {
-            let refusal = Refusal::RoomMode { room: address.room.clone(), mode };
+        if !is_sfu {
+            let refusal = Refusal::MeshRoom(address.room.clone());
             let stay = member.stay;
             return self.tell_one(address, from.clone(), stay, News::Refused(refusal));
         }

@@ -1,7 +1,10 @@
 //! What clients do: they open, close, come back and talk, and nobody can rely on them.
 
 use peerway_broker::{Channel, Open, SessionId};
-use peerway_protocol::{Dialect, Envelope, PeerAddress, Request, RoomMode, RoomRequest};
+use peerway_protocol::{
+    Dialect, Envelope, MediaProfile, MediaRequest, PeerAddress, Reception, Request, RoomMode,
+    RoomRequest, VideoWish,
+};
 
 use super::World;
 use super::model::Seat;
@@ -22,8 +25,9 @@ impl World {
             30..45 => self.close(session),
             45..72 => self.say(session),
             72..85 => self.say_to_room(session),
-            85..88 => self.lose(session),
-            88..95 => self.post(),
+            85..87 => self.lose(session),
+            87..92 => self.disturb_media(),
+            92..95 => self.post(),
             95..97 => self.request(session, Request::Depart),
             97..98 => (0..40).for_each(|_| self.say(session)),
             _ => {
@@ -97,25 +101,41 @@ impl World {
 
     fn say_to_room(&mut self, session: SessionId) {
         let Some(seat) = self.model.seats.get(&session).filter(|seat| !seat.lost) else { return };
+        let (key, is_open) = (seat.life(), seat.is_open());
         let Some(room) = self.random.pick(&["r", "s", "t"]) else { return };
-        let (key, room) = (seat.life(), name(room));
+        let room = name(room);
         let request = match self.random.below(20) {
             0..7 => {
                 let unusual = self.random.percent(10);
-                RoomRequest::Join(if unusual { RoomMode::Sfu } else { RoomMode::Mesh })
+                let is_sfu = (room.as_str() == "t") != unusual;
+                RoomRequest::Join(if is_sfu { RoomMode::Sfu } else { RoomMode::Mesh })
             }
             7..10 => RoomRequest::Leave,
             10 => RoomRequest::Members,
             11 => RoomRequest::Log,
+            12..15 if room.as_str() == "t" => RoomRequest::Media(self.media_request()),
             _ => {
                 self.next_number += 1;
                 RoomRequest::Send(data(self.next_number - 1))
             }
         };
-        if seat.is_open() {
+        if is_open {
             self.model.rooms.asked(&key, &room, &request);
         }
         self.request(session, Request::Room { room, request });
+    }
+
+    fn media_request(&mut self) -> MediaRequest {
+        match self.random.below(8) {
+            0..4 => MediaRequest::Offer(MediaProfile::default()),
+            4 => MediaRequest::Answer("v=0".into()),
+            5 => MediaRequest::Candidate("candidate:1".into()),
+            _ => {
+                let from = peer(self.random.pick(&IDS).expect("there are some"));
+                let video = if self.random.percent(50) { VideoWish::Off } else { VideoWish::Any };
+                MediaRequest::Receive { from, reception: Reception { audio: true, video } }
+            }
+        }
     }
 
     fn say(&mut self, session: SessionId) {

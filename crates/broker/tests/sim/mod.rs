@@ -3,6 +3,7 @@
 
 mod backplane;
 mod clients;
+mod media;
 mod model;
 mod network;
 mod random;

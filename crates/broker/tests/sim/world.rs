@@ -7,6 +7,7 @@ use peerway_broker::{Broker, Channel, Command, Happening, Parcel, SessionId, Set
 use peerway_protocol::{Address, Event, Json, PeerAddress, Refusal};
 
 use super::backplane::{Answer, Ask, FakeBackplane};
+use super::media::FakeSfu;
 use super::model::{Fate, Model, Number, Seat};
 use super::{Millis, Random};
 use crate::support::any_instant;
@@ -36,6 +37,7 @@ pub struct World {
 
 pub(super) struct Node {
     pub(super) broker: Broker,
+    pub(super) sfu: FakeSfu,
     /// How late its timer is, this time.
     lag: Millis,
 }
@@ -46,7 +48,11 @@ impl World {
         let node = |number: u64| {
             // Clocks differ, as those of real nodes do.
             let clock = WallClock { at: start, unix_millis: 1_000_000_000 + 7 * number };
-            Node { broker: Broker::new(shape.settings.clone(), clock), lag: 0 }
+            Node {
+                broker: Broker::new(shape.settings.clone(), clock),
+                sfu: FakeSfu::default(),
+                lag: 0,
+            }
         };
         Self {
             nodes: (0..).map(node).take(shape.nodes).collect(),
@@ -142,6 +148,7 @@ impl World {
     pub fn assert_empty(&mut self) {
         self.model.assert_settled();
         for (number, node) in self.nodes.iter().enumerate() {
+            assert!(node.sfu.is_idle(), "a leg of node {number} was never closed");
             assert!(node.broker.is_idle(), "node {number} remembers: {:?}", node.broker);
         }
         assert!(self.backplane.is_idle(), "the backplane remembers");
@@ -198,7 +205,11 @@ impl World {
                     self.model.lost(about, Fate::Refused);
                     continue;
                 }
-                Command::Report(_) | Command::Media(_) => continue,
+                Command::Report(_) => continue,
+                Command::Media(command) => {
+                    self.media(node, &command);
+                    continue;
+                }
                 Command::Claim(claim) => Ask::Claim(claim),
                 Command::Release(address) => Ask::Release(address),
                 Command::Forward(parcel) => Ask::Send(parcel),
@@ -233,7 +244,7 @@ impl World {
     }
 
     fn timer(&self, node: usize) -> Option<Millis> {
-        let Node { broker, lag } = &self.nodes[node];
+        let Node { broker, lag, .. } = &self.nodes[node];
         let due = broker.poll_timeout()?.duration_since(self.start).as_millis();
         Some(Millis::try_from(due).expect("a run is shorter than that") + lag)
     }

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use peerway_broker::{
-    Channel, Claimant, Command, HangupReason, Happening, Parcel, SessionId, Settings,
+    Channel, Claimant, Command, HangupReason, Happening, LegId, MediaCommand, MediaEvent, Parcel,
+    SessionId, Settings,
 };
 use peerway_protocol::peerjs::{ClientFrame, decode};
 use peerway_protocol::{
@@ -19,6 +20,7 @@ pub struct Hall {
     held: BTreeSet<Address>,
     pub hung_up: Vec<(u64, HangupReason)>,
     reports: Vec<Happening>,
+    media: Vec<MediaCommand>,
 }
 
 /// What sessions are told, in order.
@@ -31,6 +33,7 @@ impl Hall {
             held: BTreeSet::new(),
             hung_up: Vec::new(),
             reports: Vec::new(),
+            media: Vec::new(),
         }
     }
 
@@ -111,6 +114,10 @@ impl Hall {
                     self.hung_up.push((session, reason));
                     continue;
                 }
+                Command::Media(command) => {
+                    self.media.push(command);
+                    continue;
+                }
                 _ => continue,
             };
             self.reports.append(&mut self.stage.reports);
@@ -122,6 +129,18 @@ impl Hall {
     /// What was reported since this was asked last.
     pub fn all_reports(&mut self) -> Vec<Happening> {
         std::mem::take(&mut self.reports)
+    }
+
+    /// What the forwarding unit was told since this was asked last.
+    pub fn all_media(&mut self) -> Vec<MediaCommand> {
+        std::mem::take(&mut self.media)
+    }
+
+    /// A leg of the forwarding unit tells something.
+    pub fn hear_media(&mut self, leg: LegId, event: MediaEvent) -> Told {
+        self.stage.broker.handle_media(leg, event);
+        let commands = std::iter::from_fn(|| self.stage.broker.next_command()).collect();
+        self.settle(commands)
     }
 
     fn carry(&mut self, parcel: Parcel) -> Vec<Command> {

@@ -64,6 +64,7 @@ impl From<&Refusal> for ErrorType {
             | Refusal::AppRoomsFull(..)
             | Refusal::RoomDataTooBig(..)
             | Refusal::NoSfu(_)
+            | Refusal::MeshRoom(_)
             | Refusal::PublishersFull(..) => Self::RoomError,
             Refusal::Incomplete
             | Refusal::AppFull
