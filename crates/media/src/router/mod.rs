@@ -12,6 +12,8 @@ mod forward;
 mod key_frames;
 mod member;
 mod output;
+mod reception;
+mod report;
 mod subscribe;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,11 +25,13 @@ use slab::Slab;
 
 pub use demux::ice_user;
 pub use output::{CloseReason, Event, Output, Transmit};
+pub use reception::{Reception, VideoWish};
+pub use report::{LayerReport, LegReport, PublicationReport, Quality, SubscriptionReport};
 
 use crate::leg::{self, Failure, Leg};
 use crate::{Kind, Speakers};
 use demux::Demux;
-use member::{Deadlines, Key, Member};
+use member::{Deadlines, Key, Member, Permission};
 
 /// Names a room; the caller knows what it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +113,13 @@ pub struct LegOptions {
     pub bitrate_limit: Option<u64>,
     /// Its video may come in several sizes. Not for skyway-js, whose video vanishes.
     pub simulcast: bool,
+    /// Exactly two lines, named `audio` and `video`, both ways: for skyway-js 1.x outside Firefox, which
+    /// understands no others (`skyway.md`, section 4.5). It gets one other member at a time.
+    pub two_lines: bool,
+    /// There is a line for data channels: what comes on one goes to all others' of the same label.
+    pub data: bool,
+    /// So many members of its room may publish, this one included. Who is one too many only listens.
+    pub publishers: Option<usize>,
 }
 
 /// What went through a leg.
@@ -214,6 +225,8 @@ impl MediaRouter {
             traffic: Traffic::default(),
             bandwidth: options.first_bitrate,
             share: None,
+            receptions: BTreeMap::new(),
+            permission: Permission { publishers: options.publishers, refused: false },
         });
         self.keys.insert(leg, key);
         self.demux.add(user, key);
@@ -489,6 +502,11 @@ impl MediaRouter {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.members.retain(|other| *other != key);
         room.speakers.remove(&leg);
+        for other in &room.members {
+            if let Some(other) = self.members.get_mut(*other) {
+                other.receptions.remove(&key);
+            }
+        }
         if room.members.is_empty() {
             if let Some(timer) = room.timer {
                 self.timers.remove(&(timer, Timer::Room(room_id)));
