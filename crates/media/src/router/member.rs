@@ -40,6 +40,8 @@ pub(super) struct Member {
     /// What it wants of others, where that is not everything.
     pub(super) receptions: BTreeMap<Key, Reception>,
     pub(super) permission: Permission,
+    /// Whom it gets, if it has two lines only.
+    pub(super) selected: Option<Key>,
 }
 
 /// Whether a member may publish.

@@ -14,6 +14,7 @@ mod member;
 mod output;
 mod reception;
 mod report;
+mod selection;
 mod subscribe;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -151,6 +152,8 @@ struct Room {
     speakers: Speakers<LegId>,
     /// When the speakers are looked at, if that is in the list of timers.
     timer: Option<Instant>,
+    /// Since when the dominant speaker is, until that was looked at.
+    speaks_since: Option<Instant>,
 }
 
 /// See the crate's documentation.
@@ -205,7 +208,8 @@ impl MediaRouter {
         let leg_options = leg::Options {
             first_bitrate: options.first_bitrate,
             bitrate_limit: options.bitrate_limit,
-            simulcast: options.simulcast,
+            simulcast: options.simulcast && !options.two_lines,
+            two_lines: options.two_lines,
             seed: self.options.seed ^ leg.0,
         };
         let engine = Leg::new(now, &self.shared, leg_options);
@@ -226,6 +230,7 @@ impl MediaRouter {
             bandwidth: options.first_bitrate,
             share: None,
             receptions: BTreeMap::new(),
+            selected: None,
             permission: Permission { publishers: options.publishers, refused: false },
         });
         self.keys.insert(leg, key);
@@ -408,8 +413,10 @@ impl MediaRouter {
         room.timer = None;
         if room.speakers.handle_timeout(now) {
             let leg = room.speakers.dominant().copied();
+            room.speaks_since = leg.map(|_| now);
             self.outputs.push_back(Output::Event(Event::ActiveSpeaker { room: id, leg }));
         }
+        self.follow_speaker(now, id);
         self.schedule_room(id);
     }
 

@@ -122,6 +122,10 @@ impl MediaRouter {
         for other in &room.members {
             let Some(member) = self.members.get_mut(*other) else { continue };
             let leg = &mut member.leg;
+            if member.permission.refused {
+                // Its answer tells whether it still would.
+                leg.want_offer();
+            }
             member.subscriptions.retain(|subscription| {
                 let ends = subscription.publisher == key && subscription.kind == kind;
                 if ends {
@@ -146,15 +150,17 @@ impl MediaRouter {
     /// Lines for all that the others publish and this member can decode, and for nothing else.
     pub(super) fn subscribe_to_all(&mut self, key: Key) {
         let Some(member) = self.members.get(key) else { return };
-        let codecs = member.leg.codecs();
+        let (codecs, has_two_lines) = (member.leg.codecs(), member.leg.has_two_lines());
         let Some(room) = self.rooms.get(&member.room) else { return };
         let publishers = room.members.clone();
+        let selected = if has_two_lines { self.selected(key) } else { None };
         for publisher in publishers.into_iter().filter(|publisher| *publisher != key) {
             let id = self.members[publisher].id;
             for kind in Kind::ALL {
                 let codec =
                     self.members[publisher].publications[kind.index()].as_ref().map(|it| it.codec);
-                let wanted = self.reception(key, publisher).wants(kind);
+                let wanted = (!has_two_lines || selected == Some(publisher))
+                    && self.reception(key, publisher).wants(kind);
                 let codec = codec.filter(|codec| wanted && codecs.contains(*codec));
                 let member = &mut self.members[key];
                 let of = |it: &Subscription| it.publisher == publisher && it.kind == kind;
@@ -162,7 +168,8 @@ impl MediaRouter {
                 match (existing, codec) {
                     (None, Some(codec)) => {
                         let slot = member.leg.attach(kind, codec.clock(), label(id, kind));
-                        member.subscriptions.push(Subscription { publisher, kind, slot });
+                        let subscription = slot.map(|slot| Subscription { publisher, kind, slot });
+                        member.subscriptions.extend(subscription);
                     }
                     (Some(index), None) => {
                         let Subscription { slot, .. } = member.subscriptions.swap_remove(index);
