@@ -14,8 +14,9 @@ mod track;
 pub use allocation::{Demand, allocate};
 pub use rewrite::{Clock, Continuity, Incoming, Outgoing, PictureNumbers, Rewriter, SourceId};
 pub use router::{
-    CloseReason, Datagram, Event, LegId, LegOptions, LocalAddress, MediaRouter, Output, RoomId,
-    RouterOptions, Traffic, Transmit, Transport, ice_user,
+    CloseReason, Datagram, Event, LayerReport, LegId, LegOptions, LegReport, LocalAddress,
+    MediaRouter, Output, PublicationReport, Quality, Reception, RoomId, RouterOptions,
+    SubscriptionReport, Traffic, Transmit, Transport, VideoWish, ice_user,
 };
 pub use speakers::Speakers;
 pub use track::{Codec, Codecs, Kind};

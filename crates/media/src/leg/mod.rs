@@ -10,6 +10,7 @@ mod negotiation;
 mod packet;
 mod sdp;
 mod slot;
+mod two_lines;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -62,6 +63,8 @@ pub(crate) struct Options {
     pub(crate) bitrate_limit: Option<u64>,
     /// Its video may come in several sizes.
     pub(crate) simulcast: bool,
+    /// It has two lines, both ways.
+    pub(crate) two_lines: bool,
     /// For what should not be guessed from the outside.
     pub(crate) seed: u64,
 }
@@ -131,7 +134,7 @@ impl Leg {
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .set_send_buffer_video(KEPT_PACKETS)
-            .set_extension_map(extensions())
+            .set_extension_map(extensions(&options))
             .enable_bwe(options.first_bitrate.map(Bitrate::from));
         if let Some(certificate) = &shared.certificate {
             config = config.set_dtls_cert(certificate.clone());
@@ -259,6 +262,11 @@ impl Leg {
         self.options.simulcast
     }
 
+    /// Whether it can get one other member only.
+    pub(crate) fn has_two_lines(&self) -> bool {
+        self.options.two_lines
+    }
+
     /// The bandwidth that would be of use, in bits per second.
     pub(crate) fn set_desired_bitrate(&mut self, desired: u64) {
         if self.options.first_bitrate.is_some() {
@@ -296,14 +304,16 @@ fn candidate(address: LocalAddress) -> Result<Candidate, String> {
 }
 
 /// What browsers have, but for the absolute send time: transport-wide numbers say more.
-fn extensions() -> ExtensionMap {
+fn extensions(options: &Options) -> ExtensionMap {
     let mut map = ExtensionMap::empty();
     map.set(1, Extension::AudioLevel);
     map.set(3, Extension::TransportSequenceNumber);
-    map.set(4, Extension::RtpMid);
-    map.set(10, Extension::RtpStreamId);
-    map.set(11, Extension::RepairedRtpStreamId);
     map.set(13, Extension::VideoOrientation);
+    if !options.two_lines {
+        map.set(4, Extension::RtpMid);
+        map.set(10, Extension::RtpStreamId);
+        map.set(11, Extension::RepairedRtpStreamId);
+    }
     map
 }
 

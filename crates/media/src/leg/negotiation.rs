@@ -48,10 +48,14 @@ impl Leg {
         }
     }
 
-    /// Gives a track of somebody else a line.
-    pub(crate) fn attach(&mut self, kind: Kind, clock: Clock, label: Label) -> SlotId {
+    /// Gives a track of somebody else a line. `None`: there is none for it now, and after the next
+    /// answer there may be.
+    pub(crate) fn attach(&mut self, kind: Kind, clock: Clock, label: Label) -> Option<SlotId> {
+        if self.options.two_lines && !self.slots.may_attach(kind, clock) {
+            return None;
+        }
         self.negotiation.due = true;
-        self.slots.attach(kind, clock, label)
+        Some(self.slots.attach(kind, clock, label))
     }
 
     /// The track is gone.
@@ -70,6 +74,7 @@ impl Leg {
         if self.is_offering() {
             return None;
         }
+        let two_lines = self.options.two_lines;
         let mut api = self.rtc.sdp_api();
         for line in &mut self.incoming {
             if let Some(mid) = line.mid {
@@ -82,16 +87,22 @@ impl Leg {
             let kind = str0m_kind(line.kind());
             line.mid = Some(api.add_media(kind, Direction::RecvOnly, None, None, simulcast));
         }
+        let (sends, rests) = if two_lines {
+            (Direction::SendRecv, Direction::RecvOnly)
+        } else {
+            (Direction::SendOnly, Direction::Inactive)
+        };
         for (_, slot) in self.slots.all_mut() {
+            if two_lines {
+                slot.mid = self.incoming[slot.kind.index()].mid;
+            }
             match (slot.state, slot.mid) {
-                (State::Wanted | State::Live, Some(mid)) => {
-                    api.set_direction(mid, Direction::SendOnly);
-                }
+                (State::Wanted | State::Live, Some(mid)) => api.set_direction(mid, sends),
                 (State::Wanted, None) => {
                     let kind = str0m_kind(slot.kind);
                     slot.mid = Some(api.add_media(kind, Direction::SendOnly, None, None, None));
                 }
-                (State::Leaving, Some(mid)) => api.set_direction(mid, Direction::Inactive),
+                (State::Leaving, Some(mid)) => api.set_direction(mid, rests),
                 _ => {}
             }
             match slot.state {
@@ -111,12 +122,19 @@ impl Leg {
         let offer = offer.to_sdp_string();
         let (sdp, lines) = sdp::edit(&offer, self.negotiation.version, |mid| self.edit(mid));
         self.negotiation.pending = Some((pending, lines));
-        Some(sdp)
+        Some(if two_lines { self.to_wire(&sdp) } else { sdp })
     }
 
     /// Takes the answer to the offer that is out. Answers what begins to flow.
     pub(crate) fn accept_answer(&mut self, sdp: &str) -> Result<Vec<SlotId>, Failure> {
         let (pending, lines) = self.negotiation.pending.take().ok_or(Failure::NoOffer)?;
+        let own;
+        let sdp = if self.options.two_lines {
+            own = self.off_wire(sdp);
+            own.as_str()
+        } else {
+            sdp
+        };
         sdp::check(sdp, &lines).map_err(Failure::Answer)?;
         let answer =
             SdpAnswer::from_sdp_string(sdp).map_err(|error| Failure::Answer(error.to_string()))?;
@@ -162,16 +180,17 @@ impl Leg {
     }
 
     fn edit(&self, mid: &str) -> Edit {
-        if let Some(line) = self.incoming.iter().find(|line| is(line.mid, mid)) {
-            let preferred = self.negotiation.preferred[line.kind().index()];
-            let bitrate = match line.kind() {
-                Kind::Audio => None,
-                Kind::Video => self.options.bitrate_limit,
-            };
-            return Edit { label: None, preferred, bitrate };
-        }
         let slot = self.slots.all().find(|(_, slot)| is(slot.mid, mid));
-        Edit { label: slot.and_then(|(_, slot)| slot.label.clone()), ..Edit::default() }
+        let label = slot.and_then(|(_, slot)| slot.label.clone());
+        let Some(line) = self.incoming.iter().find(|line| is(line.mid, mid)) else {
+            return Edit { label, ..Edit::default() };
+        };
+        let preferred = self.negotiation.preferred[line.kind().index()];
+        let bitrate = match line.kind() {
+            Kind::Audio => None,
+            Kind::Video => self.options.bitrate_limit,
+        };
+        Edit { label, preferred, bitrate }
     }
 }
 

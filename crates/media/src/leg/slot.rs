@@ -92,6 +92,13 @@ impl Slots {
         self.all().find(|(_, slot)| slot.mid == Some(mid)).map(|(id, _)| id)
     }
 
+    /// Whether a track finds a line without a new one; or is the first of its kind.
+    pub(super) fn may_attach(&self, kind: Kind, clock: Clock) -> bool {
+        let of_kind = |slot: &&Slot| slot.kind == kind;
+        let is_free = |slot: &Slot| slot.state == State::Free && slot.clock == clock;
+        self.all.iter().find(of_kind).is_none_or(is_free)
+    }
+
     pub(super) fn attach(&mut self, kind: Kind, clock: Clock, label: Label) -> SlotId {
         let free = self
             .all

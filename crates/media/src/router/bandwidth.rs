@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::MediaRouter;
 use super::member::{Key, LAYERS};
+use super::{LayerReport, MediaRouter};
 use crate::{Demand, Kind, allocate};
 
 /// Between two looks without a reason.
@@ -19,16 +19,20 @@ pub(super) struct Meter {
     bytes: u64,
     since: Option<Instant>,
     rate: u64,
+    packets: u64,
+    all_bytes: u64,
 }
 
 impl Meter {
     pub(super) fn count(&mut self, now: Instant, payload: usize) {
         let since = *self.since.get_or_insert(now);
         self.bytes += payload as u64 + OVERHEAD;
+        self.packets += 1;
+        self.all_bytes += payload as u64;
         let passed = now.saturating_duration_since(since);
         if passed >= INTERVAL {
             let rate = self.bytes * 8_000_000 / u64::try_from(passed.as_micros()).unwrap_or(1);
-            *self = Self { bytes: 0, since: Some(now), rate };
+            *self = Self { bytes: 0, since: Some(now), rate, ..*self };
         }
     }
 
@@ -40,6 +44,15 @@ impl Meter {
             // Its first second is not over.
             Some(_) if self.rate == 0 => 1,
             Some(_) => self.rate,
+        }
+    }
+
+    pub(super) fn report(&self, now: Instant) -> LayerReport {
+        LayerReport {
+            active: self.rate(now) > 0,
+            size: None,
+            packets: self.packets,
+            bytes: self.all_bytes,
         }
     }
 }
@@ -69,8 +82,11 @@ impl MediaRouter {
             let place = (key, subscription.slot);
             let found = publication.subscribers.iter().position(|it| (it.member, it.slot) == place);
             let Some(index) = found else { continue };
-            let active: Vec<usize> =
+            let mut active: Vec<usize> =
                 (0..LAYERS).filter(|layer| publication.meters[*layer].rate(now) > 0).collect();
+            let largest = self.largest_wanted(key, subscription.publisher);
+            // Something is better than nothing, if the smallest that comes is too large.
+            active.truncate(active.iter().filter(|layer| **layer <= largest).count().max(1));
             let current = publication.subscribers[index].wanted;
             demands.push(Demand {
                 layers: active.iter().map(|layer| publication.meters[*layer].rate(now)).collect(),

@@ -89,7 +89,7 @@ impl MediaRouter {
         *newest = packet.sequence.max(*newest);
         let mut began_late = false;
         let source = publication.source(packet.layer);
-        if let (Kind::Video, Some(now)) = (packet.kind, self.now) {
+        if let Some(now) = self.now {
             publication.meters[packet.layer.min(LAYERS - 1)].count(now, packet.len());
         }
         let mut subscribers = std::mem::take(&mut publication.subscribers);
@@ -116,6 +116,8 @@ impl MediaRouter {
                     member.leg.pause(slot);
                 }
             } else if self.send(member, slot, source, packet) {
+                subscriber.packets += 1;
+                subscriber.bytes += packet.len() as u64;
                 self.mark(member);
             }
         }

@@ -1,10 +1,11 @@
 //! What a router knows of one leg.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::bandwidth::Meter;
 use super::key_frames::KeyFrames;
-use super::{LegId, RoomId};
+use super::{LegId, Reception, RoomId};
 use crate::leg::{Leg, SlotId};
 use crate::{Codec, Kind, SourceId};
 
@@ -36,6 +37,20 @@ pub(super) struct Member {
     pub(super) bandwidth: Option<u64>,
     /// When its bandwidth is shared out again, where there is something to choose.
     pub(super) share: Option<Instant>,
+    /// What it wants of others, where that is not everything.
+    pub(super) receptions: BTreeMap<Key, Reception>,
+    pub(super) permission: Permission,
+    /// Whom it gets, if it has two lines only.
+    pub(super) selected: Option<Key>,
+}
+
+/// Whether a member may publish.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Permission {
+    /// So many of its room may.
+    pub(super) publishers: Option<usize>,
+    /// It would, and is one too many.
+    pub(super) refused: bool,
 }
 
 /// By when something must have happened, or the leg ends.
@@ -80,6 +95,9 @@ pub(super) struct Subscriber {
     pub(super) wanted: Option<usize>,
     /// The size that flows; `None` waits for a picture that needs no other.
     pub(super) current: Option<usize>,
+    /// Packets that were sent, and the bytes of payload in them.
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
 }
 
 /// The other end of it.

@@ -12,6 +12,9 @@ mod forward;
 mod key_frames;
 mod member;
 mod output;
+mod reception;
+mod report;
+mod selection;
 mod subscribe;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,11 +26,13 @@ use slab::Slab;
 
 pub use demux::ice_user;
 pub use output::{CloseReason, Event, Output, Transmit};
+pub use reception::{Reception, VideoWish};
+pub use report::{LayerReport, LegReport, PublicationReport, Quality, SubscriptionReport};
 
 use crate::leg::{self, Failure, Leg};
 use crate::{Kind, Speakers};
 use demux::Demux;
-use member::{Deadlines, Key, Member};
+use member::{Deadlines, Key, Member, Permission};
 
 /// Names a room; the caller knows what it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +114,13 @@ pub struct LegOptions {
     pub bitrate_limit: Option<u64>,
     /// Its video may come in several sizes. Not for skyway-js, whose video vanishes.
     pub simulcast: bool,
+    /// Exactly two lines, named `audio` and `video`, both ways: for skyway-js 1.x outside Firefox, which
+    /// understands no others (`skyway.md`, section 4.5). It gets one other member at a time.
+    pub two_lines: bool,
+    /// There is a line for data channels: what comes on one goes to all others' of the same label.
+    pub data: bool,
+    /// So many members of its room may publish, this one included. Who is one too many only listens.
+    pub publishers: Option<usize>,
 }
 
 /// What went through a leg.
@@ -140,6 +152,8 @@ struct Room {
     speakers: Speakers<LegId>,
     /// When the speakers are looked at, if that is in the list of timers.
     timer: Option<Instant>,
+    /// Since when the dominant speaker is, until that was looked at.
+    speaks_since: Option<Instant>,
 }
 
 /// See the crate's documentation.
@@ -194,7 +208,8 @@ impl MediaRouter {
         let leg_options = leg::Options {
             first_bitrate: options.first_bitrate,
             bitrate_limit: options.bitrate_limit,
-            simulcast: options.simulcast,
+            simulcast: options.simulcast && !options.two_lines,
+            two_lines: options.two_lines,
             seed: self.options.seed ^ leg.0,
         };
         let engine = Leg::new(now, &self.shared, leg_options);
@@ -214,6 +229,9 @@ impl MediaRouter {
             traffic: Traffic::default(),
             bandwidth: options.first_bitrate,
             share: None,
+            receptions: BTreeMap::new(),
+            selected: None,
+            permission: Permission { publishers: options.publishers, refused: false },
         });
         self.keys.insert(leg, key);
         self.demux.add(user, key);
@@ -395,8 +413,10 @@ impl MediaRouter {
         room.timer = None;
         if room.speakers.handle_timeout(now) {
             let leg = room.speakers.dominant().copied();
+            room.speaks_since = leg.map(|_| now);
             self.outputs.push_back(Output::Event(Event::ActiveSpeaker { room: id, leg }));
         }
+        self.follow_speaker(now, id);
         self.schedule_room(id);
     }
 
@@ -489,6 +509,11 @@ impl MediaRouter {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.members.retain(|other| *other != key);
         room.speakers.remove(&leg);
+        for other in &room.members {
+            if let Some(other) = self.members.get_mut(*other) {
+                other.receptions.remove(&key);
+            }
+        }
         if room.members.is_empty() {
             if let Some(timer) = room.timer {
                 self.timers.remove(&(timer, Timer::Room(room_id)));

@@ -56,6 +56,11 @@ pub enum Event {
         /// What.
         kind: Kind,
     },
+    /// A member would send, but is one too many of those who may. It stays, and listens.
+    PublishRefused {
+        /// Who.
+        leg: LegId,
+    },
     /// ICE and DTLS are up.
     Connected {
         /// Whose.

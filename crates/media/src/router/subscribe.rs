@@ -2,7 +2,7 @@
 
 use super::bandwidth::{self, Meter};
 use super::key_frames::KeyFrames;
-use super::member::{Key, LAYERS, Publication, Subscriber, Subscription};
+use super::member::{Key, LAYERS, Member, Publication, Subscriber, Subscription};
 use super::{Event, LegId, MediaRouter, Output, RoomId};
 use crate::leg::{Label, SlotId};
 use crate::{Codec, Codecs, Kind};
@@ -15,7 +15,7 @@ impl MediaRouter {
             let codec = self.members[key].leg.incoming(kind).publishes();
             let before = self.members[key].publications[kind.index()].as_ref();
             match (before.map(|publication| publication.codec), codec) {
-                (None, Some(codec)) => self.publish(key, kind, codec),
+                (None, Some(codec)) if self.may_publish(key) => self.publish(key, kind, codec),
                 (Some(_), None) => self.unpublish(key, kind),
                 (Some(before), Some(codec)) if before != codec => {
                     if let Some(publication) = &mut self.members[key].publications[kind.index()] {
@@ -56,7 +56,14 @@ impl MediaRouter {
         let member = &mut self.members[publisher];
         let Some(publication) = &mut member.publications[kind.index()] else { return };
         let layer = 0;
-        let subscriber = Subscriber { member: key, slot, wanted: Some(layer), current: None };
+        let subscriber = Subscriber {
+            member: key,
+            slot,
+            wanted: Some(layer),
+            current: None,
+            packets: 0,
+            bytes: 0,
+        };
         publication.subscribers.push(subscriber);
         if kind == Kind::Video {
             publication.key_frames[layer].want(now);
@@ -68,6 +75,24 @@ impl MediaRouter {
                 self.schedule(key);
             }
         }
+    }
+
+    /// Whether a member is one of those who may. Told once, if not.
+    fn may_publish(&mut self, key: Key) -> bool {
+        let member = &self.members[key];
+        let publishes = |member: &Member| member.publications.iter().any(Option::is_some);
+        let Some(most) = member.permission.publishers.filter(|_| !publishes(member)) else {
+            return true;
+        };
+        let others = self.rooms.get(&member.room).map_or(0, |room| {
+            room.members.iter().filter(|other| publishes(&self.members[**other])).count()
+        });
+        let (leg, refused) = (member.id, others >= most);
+        if refused && !self.members[key].permission.refused {
+            self.outputs.push_back(Output::Event(Event::PublishRefused { leg }));
+        }
+        self.members[key].permission.refused = refused;
+        !refused
     }
 
     fn publish(&mut self, key: Key, kind: Kind, codec: Codec) {
@@ -97,6 +122,10 @@ impl MediaRouter {
         for other in &room.members {
             let Some(member) = self.members.get_mut(*other) else { continue };
             let leg = &mut member.leg;
+            if member.permission.refused {
+                // Its answer tells whether it still would.
+                leg.want_offer();
+            }
             member.subscriptions.retain(|subscription| {
                 let ends = subscription.publisher == key && subscription.kind == kind;
                 if ends {
@@ -121,21 +150,26 @@ impl MediaRouter {
     /// Lines for all that the others publish and this member can decode, and for nothing else.
     pub(super) fn subscribe_to_all(&mut self, key: Key) {
         let Some(member) = self.members.get(key) else { return };
-        let codecs = member.leg.codecs();
+        let (codecs, has_two_lines) = (member.leg.codecs(), member.leg.has_two_lines());
         let Some(room) = self.rooms.get(&member.room) else { return };
-        for &publisher in room.members.iter().filter(|publisher| **publisher != key) {
+        let publishers = room.members.clone();
+        let selected = if has_two_lines { self.selected(key) } else { None };
+        for publisher in publishers.into_iter().filter(|publisher| *publisher != key) {
             let id = self.members[publisher].id;
             for kind in Kind::ALL {
                 let codec =
                     self.members[publisher].publications[kind.index()].as_ref().map(|it| it.codec);
-                let codec = codec.filter(|codec| codecs.contains(*codec));
+                let wanted = (!has_two_lines || selected == Some(publisher))
+                    && self.reception(key, publisher).wants(kind);
+                let codec = codec.filter(|codec| wanted && codecs.contains(*codec));
                 let member = &mut self.members[key];
                 let of = |it: &Subscription| it.publisher == publisher && it.kind == kind;
                 let existing = member.subscriptions.iter().position(of);
                 match (existing, codec) {
                     (None, Some(codec)) => {
                         let slot = member.leg.attach(kind, codec.clock(), label(id, kind));
-                        member.subscriptions.push(Subscription { publisher, kind, slot });
+                        let subscription = slot.map(|slot| Subscription { publisher, kind, slot });
+                        member.subscriptions.extend(subscription);
                     }
                     (Some(index), None) => {
                         let Subscription { slot, .. } = member.subscriptions.swap_remove(index);

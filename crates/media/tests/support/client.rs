@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use peerway_media::{Kind, LegId, Transport};
 use str0m::change::SdpOffer;
-use str0m::media::{Direction, MediaKind, Mid};
+use str0m::media::{MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpWrite, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
@@ -74,6 +74,8 @@ pub struct Client {
     pub mute: bool,
     /// Nothing is sent any more.
     pub stalled: bool,
+    /// What others send comes on its own two lines.
+    pub two_lines: bool,
     lines: BTreeMap<Mid, (String, Kind)>,
     sources: BTreeMap<u32, Mid>,
     mids: [Option<Mid>; 2],
@@ -120,6 +122,7 @@ impl Client {
             offers: Vec::new(),
             mute: false,
             stalled: false,
+            two_lines: false,
             lines: BTreeMap::new(),
             sources: BTreeMap::new(),
             mids: [None, None],
@@ -177,6 +180,9 @@ impl Client {
             let mid = Mid::from(find("a=mid:").unwrap());
             if let Some(slot) = self.mids.get_mut(index) {
                 *slot = Some(mid);
+            }
+            let is_own = index < 2 && !self.two_lines;
+            if is_own {
                 assert!(section.contains("a=recvonly"), "{section}");
                 assert!(!section.contains("a=msid"), "{section}");
             } else if let Some(msid) = find("a=msid:") {
@@ -200,6 +206,7 @@ impl Client {
             };
             restricted.push_str(match line.trim_end() {
                 "a=sendonly" if silent => "a=inactive\r\n",
+                "a=sendrecv" if silent => "a=recvonly\r\n",
                 _ => line,
             });
         }
@@ -306,7 +313,7 @@ impl Client {
 
     fn payload_type(&self, mid: Mid, kind: MediaKind) -> Option<str0m::media::Pt> {
         let media = self.rtc.media(mid)?;
-        if media.direction() != Direction::SendOnly || media.kind() != kind {
+        if !media.direction().is_sending() || media.kind() != kind {
             return None;
         }
         media.remote_pts().first().copied()
