@@ -119,7 +119,7 @@ fn all_hear_who_speaks() {
     let mut hall = room_of(&["alice", "bob"]);
     wants_offer(&mut hall, 2);
     for (speaks, speaker) in [(true, Some(peer("bob"))), (false, None)] {
-        let told = hall.hear_media(LegId(2), MediaEvent::Speaker { speaks });
+        let told = hall.hear_media(LegId(1), MediaEvent::Speaker { speaks });
         let told_to = |session| (session, event("r", RoomEvent::Speaker(speaker.clone())));
         assert_eq!(told, [told_to(1), told_to(2)]);
     }

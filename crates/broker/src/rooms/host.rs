@@ -178,7 +178,7 @@ impl Broker {
             }
             if let Some(media) = media {
                 // Nobody had heard that it went; with it went its connection.
-                self.close_media(media);
+                self.close_media(&media);
             }
             return;
         }
@@ -217,7 +217,7 @@ impl Broker {
         room.log.push(entry, self.settings.rooms.log_entries, &mut self.rooms.log_weight);
         tell_all(&mut self.commands, address, room, None, &RoomEvent::Left { peer: peer.clone() });
         room.forget_wishes_about(peer);
-        self.close_media(media);
+        self.close_media(&media);
         self.report(Happening::RoomLeft(address.app.clone()));
         self.close_if_empty(address);
     }

@@ -84,7 +84,7 @@ impl Broker {
                 self.rooms.legs.insert(leg, (address.clone(), from.clone()));
                 let peer = PeerAddress { app: address.app.clone(), peer: from.clone() };
                 self.media(MediaCommand::Open { leg, room: address.clone(), peer, profile });
-                wishes.into_iter().for_each(|wish| self.media(wish));
+                self.commands.extend(wishes.into_iter().map(Command::Media));
                 MediaCommand::Offer(leg)
             }
             (MediaRequest::Receive { from: of, reception }, leg) => {
@@ -135,7 +135,7 @@ impl Broker {
     }
 
     /// A member's connection is not needed any more.
-    pub(super) fn close_media(&mut self, media: Media) {
+    pub(super) fn close_media(&mut self, media: &Media) {
         if let Some(leg) = media.leg {
             self.rooms.legs.remove(&leg);
             self.media(MediaCommand::Close(leg));
