@@ -110,10 +110,10 @@ impl World {
                 let is_sfu = (room.as_str() == "t") != unusual;
                 RoomRequest::Join(if is_sfu { RoomMode::Sfu } else { RoomMode::Mesh })
             }
+            8..17 if room.as_str() == "t" => RoomRequest::Media(self.media_request()),
             7..10 => RoomRequest::Leave,
             10 => RoomRequest::Members,
             11 => RoomRequest::Log,
-            12..15 if room.as_str() == "t" => RoomRequest::Media(self.media_request()),
             _ => {
                 self.next_number += 1;
                 RoomRequest::Send(data(self.next_number - 1))
@@ -127,9 +127,9 @@ impl World {
 
     fn media_request(&mut self) -> MediaRequest {
         match self.random.below(8) {
-            0..4 => MediaRequest::Offer(MediaProfile::default()),
-            4 => MediaRequest::Answer("v=0".into()),
-            5 => MediaRequest::Candidate("candidate:1".into()),
+            0..5 => MediaRequest::Offer(MediaProfile::default()),
+            5 => MediaRequest::Answer("v=0".into()),
+            6 => MediaRequest::Candidate("candidate:1".into()),
             _ => {
                 let from = peer(self.random.pick(&IDS).expect("there are some"));
                 let video = if self.random.percent(50) { VideoWish::Off } else { VideoWish::Any };
