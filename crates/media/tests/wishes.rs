@@ -4,9 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use peerway_media::{Event, Kind, LegId, LegOptions, Reception, VideoWish};
+use peerway_media::{Event, Kind, LegId, LegOptions, Quality, Reception, VideoWish};
 use support::client::{BOTH, NOTHING, Sends, Simulcast, VIDEO};
-use support::{GOOD, World};
+use support::{BAD, GOOD, Path, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const AUDIO: Sends = Sends { audio: true, video: false };
@@ -168,6 +168,50 @@ fn reports_tell_what_goes_where() {
         assert_eq!((it.publisher, it.layer, it.paused), (ann.leg, Some(0), false));
         assert!(it.packets > 100, "{it:?}");
     }
+}
+
+#[test]
+fn reports_tell_of_lossy_paths() {
+    let mut world = World::default();
+    world.join(1, BOTH, BAD);
+    world.join(2, NOTHING, BAD);
+    world.run(SECOND * 20);
+    let reports = world.router.reports(world.now);
+    for report in &reports {
+        let round_trip = report.round_trip.unwrap().as_millis();
+        assert!((40..90).contains(&round_trip), "{round_trip}");
+    }
+    let (ann, bob) = (&reports[0], &reports[1]);
+    // Sound is not repeated: a twentieth of a thousand packets.
+    for (quality, lost) in [(ann.incoming, 20..100), (bob.outgoing, 20..300)] {
+        assert!(quality.loss > 0.005 && quality.loss < 0.15, "{quality:?}");
+        assert!(lost.contains(&quality.lost), "{quality:?}");
+        assert!(quality.repairs_wanted > 20, "{quality:?}");
+        let jitter = quality.jitter.as_millis();
+        assert!((1..60).contains(&jitter), "{quality:?}");
+    }
+    assert_eq!(ann.outgoing, Quality::default());
+    assert_eq!(bob.incoming, Quality::default());
+}
+
+#[test]
+fn pictures_that_stand_still_are_counted_unless_they_were_meant_to() {
+    let mut world = World::default();
+    let ann = world.join(1, VIDEO, GOOD);
+    world.join(2, NOTHING, GOOD);
+    world.run(SECOND);
+    let freezes = |world: &mut World| world.router.reports(world.now)[1].subscriptions[0].freezes;
+    assert_eq!(freezes(&mut world), 0);
+    let address = world.client(ann).address;
+    world.paths.insert(address, Path { down: true, ..GOOD });
+    world.run(SECOND);
+    world.paths.insert(address, GOOD);
+    world.run(SECOND);
+    assert_eq!(freezes(&mut world), 1);
+    // One picture a second, as a shared screen.
+    world.client_mut(ann).set_interval(SECOND);
+    world.run(SECOND * 5);
+    assert_eq!(freezes(&mut world), 1);
 }
 
 fn refused(world: &World) -> Vec<LegId> {

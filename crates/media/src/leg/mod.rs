@@ -10,7 +10,9 @@ mod negotiation;
 mod packet;
 mod sdp;
 mod slot;
+mod statistics;
 mod two_lines;
+mod vp8;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -118,6 +120,7 @@ pub(crate) struct Leg {
     incoming: [Incoming; 2],
     sources: incoming::Sources,
     slots: Slots,
+    statistics: statistics::Statistics,
     user: String,
     /// The engine's time: a few microseconds ahead where its pacer wanted them to pass.
     latest: Instant,
@@ -133,6 +136,7 @@ impl Leg {
             .set_local_ice_credentials(credentials)
             .set_ice_lite(true)
             .set_rtp_mode(true)
+            .set_stats_interval(Some(statistics::INTERVAL))
             .set_send_buffer_video(KEPT_PACKETS)
             .set_extension_map(extensions(&options))
             .enable_bwe(options.first_bitrate.map(Bitrate::from));
@@ -156,6 +160,7 @@ impl Leg {
             incoming: Kind::ALL.map(Incoming::new),
             sources: incoming::Sources::default(),
             slots: Slots::new(options.seed),
+            statistics: statistics::Statistics::default(),
             options,
             user,
             latest: now,
@@ -240,6 +245,14 @@ impl Leg {
         Some(match event {
             E::RtpPacket(packet) => return self.packet(packet).map(Box::new).map(Output::Packet),
             E::KeyframeRequest(request) => Output::KeyFrameWanted(self.slots.by_mid(request.mid)?),
+            E::MediaIngressStats(stats) => {
+                self.note_incoming(&stats);
+                return None;
+            }
+            E::MediaEgressStats(stats) => {
+                self.note_outgoing(&stats);
+                return None;
+            }
             E::Connected => Output::Connected,
             E::EgressBitrateEstimate(
                 BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. },

@@ -9,6 +9,7 @@ use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Vp8Descriptor, Vp8Patch};
 use super::Leg;
 use super::format::FormatId;
 use super::slot::SlotId;
+use super::vp8;
 use crate::rewrite::{Incoming, PictureNumbers};
 use crate::{Codec, Kind};
 
@@ -30,6 +31,8 @@ pub(crate) struct Packet {
     pub(crate) picture: PictureNumbers,
     /// A decoder can begin with this packet.
     pub(crate) begins: bool,
+    /// Width and height, where a key frame begins that tells.
+    pub(crate) size: Option<(u16, u16)>,
     /// In dB below full scale (RFC 6464).
     pub(crate) audio_level: Option<u8>,
     format: FormatId,
@@ -80,6 +83,8 @@ impl Leg {
             picture =
                 PictureNumbers { picture_id: vp8.picture_id(), tl0_pic_idx: vp8.tl0_pic_idx() };
         }
+        let begins = begins(codec, &payload, vp8.as_ref());
+        let size = if begins && codec == Codec::Vp8 { vp8::size(&payload) } else { None };
         let received = packet.header.ext_vals;
         let extensions = ExtensionValues {
             audio_level: received.audio_level,
@@ -94,7 +99,8 @@ impl Leg {
             timestamp: packet.time.numer(),
             arrival: packet.timestamp,
             picture,
-            begins: begins(codec, &payload, vp8.as_ref()),
+            begins,
+            size,
             audio_level: received.audio_level.map(i8::unsigned_abs),
             format,
             marker: packet.header.marker,

@@ -56,6 +56,10 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+
     pub(super) fn takes(&self, format: FormatId) -> bool {
         self.state == State::Live && self.accepted.takes(format)
     }

@@ -14,6 +14,12 @@ impl Clock {
     /// Every video format.
     pub const VIDEO: Self = Self(90_000);
 
+    /// How long so many ticks are.
+    pub(crate) fn duration(self, ticks: u64) -> Duration {
+        let nanoseconds = u128::from(ticks) * 1_000_000_000 / u128::from(self.0.max(1));
+        Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+
     fn ticks(self, duration: Duration) -> u64 {
         let ticks = duration.as_nanos() * u128::from(self.0) / 1_000_000_000;
         u64::try_from(ticks).unwrap_or(u64::MAX)

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::MediaRouter;
 use super::member::{Key, LAYERS};
-use super::{LayerReport, MediaRouter};
 use crate::{Demand, Kind, allocate};
 
 /// Between two looks without a reason.
@@ -37,7 +37,7 @@ impl Meter {
     }
 
     /// Bits per second; 0 for what does not come any more.
-    fn rate(&self, now: Instant) -> u64 {
+    pub(super) fn rate(&self, now: Instant) -> u64 {
         match self.since {
             None => 0,
             Some(since) if now.saturating_duration_since(since) > INTERVAL * 3 => 0,
@@ -47,13 +47,9 @@ impl Meter {
         }
     }
 
-    pub(super) fn report(&self, now: Instant) -> LayerReport {
-        LayerReport {
-            active: self.rate(now) > 0,
-            size: None,
-            packets: self.packets,
-            bytes: self.all_bytes,
-        }
+    /// Packets since the beginning, and bytes of payload in them.
+    pub(super) fn total(&self) -> (u64, u64) {
+        (self.packets, self.all_bytes)
     }
 }
 
@@ -82,14 +78,18 @@ impl MediaRouter {
             let place = (key, subscription.slot);
             let found = publication.subscribers.iter().position(|it| (it.member, it.slot) == place);
             let Some(index) = found else { continue };
-            let mut active: Vec<usize> =
-                (0..LAYERS).filter(|layer| publication.meters[*layer].rate(now) > 0).collect();
+            let mut active: Vec<usize> = (0..LAYERS)
+                .filter(|layer| publication.layers[*layer].meter.rate(now) > 0)
+                .collect();
             let largest = self.largest_wanted(key, subscription.publisher);
             // Something is better than nothing, if the smallest that comes is too large.
             active.truncate(active.iter().filter(|layer| **layer <= largest).count().max(1));
             let current = publication.subscribers[index].wanted;
             demands.push(Demand {
-                layers: active.iter().map(|layer| publication.meters[*layer].rate(now)).collect(),
+                layers: active
+                    .iter()
+                    .map(|layer| publication.layers[*layer].meter.rate(now))
+                    .collect(),
                 priority: 0,
                 current: current.and_then(|it| active.iter().position(|layer| *layer == it)),
             });
@@ -115,7 +115,7 @@ impl MediaRouter {
             }
             subscriber.wanted = wanted;
             if let Some(layer) = wanted.filter(|_| subscriber.current != wanted) {
-                publication.key_frames[layer].want(now);
+                publication.layers[layer].key_frames.want(now);
                 self.ask_for_key_frames(publisher);
             }
         }

@@ -81,17 +81,10 @@ impl MediaRouter {
         member.traffic.received_bytes += packet.len() as u64;
         let (room, leg) = (member.room, member.id);
         let Some(publication) = &mut member.publications[packet.kind.index()] else { return };
-        if packet.begins {
-            publication.key_frames[packet.layer.min(LAYERS - 1)].arrived();
-        }
-        let newest = &mut publication.newest[packet.layer.min(LAYERS - 1)];
-        let is_late = packet.sequence < *newest;
-        *newest = packet.sequence.max(*newest);
+        let remarks = publication.layers[packet.layer.min(LAYERS - 1)].note(packet);
+        let froze = remarks.froze && packet.kind == Kind::Video;
         let mut began_late = false;
         let source = publication.source(packet.layer);
-        if let Some(now) = self.now {
-            publication.meters[packet.layer.min(LAYERS - 1)].count(now, packet.len());
-        }
         let mut subscribers = std::mem::take(&mut publication.subscribers);
         if packet.kind == Kind::Audio
             && let Some(level) = packet.audio_level
@@ -104,11 +97,12 @@ impl MediaRouter {
                 && packet.begins
             {
                 subscriber.current = subscriber.wanted;
-                began_late |= is_late;
+                began_late |= remarks.late;
             }
             if subscriber.current != Some(packet.layer) {
                 continue;
             }
+            subscriber.freezes += u64::from(froze && subscriber.packets > 0);
             let (member, slot) = (subscriber.member, subscriber.slot);
             if subscriber.wanted.is_none() {
                 subscriber.current = None;
@@ -125,7 +119,7 @@ impl MediaRouter {
             publication.subscribers = subscribers;
             // The rest of the picture came before its beginning, and went to nobody who begins now.
             if let (true, Kind::Video, Some(now)) = (began_late, packet.kind, self.now) {
-                publication.key_frames[packet.layer.min(LAYERS - 1)].want(now);
+                publication.layers[packet.layer.min(LAYERS - 1)].key_frames.want(now);
                 self.schedule(key);
             }
         }

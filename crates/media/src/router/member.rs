@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::bandwidth::Meter;
-use super::key_frames::KeyFrames;
+use super::layer::Layer;
 use super::{LegId, Reception, RoomId};
 use crate::leg::{Leg, SlotId};
 use crate::{Codec, Kind, SourceId};
@@ -73,10 +72,7 @@ pub(super) struct Publication {
     pub(super) codec: Codec,
     /// Of its smallest size; the others have the next ones.
     pub(super) source: u32,
-    pub(super) key_frames: [KeyFrames; LAYERS],
-    pub(super) meters: [Meter; LAYERS],
-    /// The highest sequence numbers that came.
-    pub(super) newest: [u64; LAYERS],
+    pub(super) layers: [Layer; LAYERS],
     pub(super) subscribers: Vec<Subscriber>,
 }
 
@@ -98,6 +94,8 @@ pub(super) struct Subscriber {
     /// Packets that were sent, and the bytes of payload in them.
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Times that its pictures stood still.
+    pub(super) freezes: u64,
 }
 
 /// The other end of it.
@@ -110,8 +108,8 @@ pub(super) struct Subscription {
 
 impl Member {
     pub(super) fn due(&self) -> Option<Instant> {
-        let key_frames = self.publications.iter().flatten().flat_map(|it| &it.key_frames);
-        let key_frames = key_frames.filter_map(KeyFrames::poll_timeout).min();
+        let layers = self.publications.iter().flatten().flat_map(|it| &it.layers);
+        let key_frames = layers.filter_map(|layer| layer.key_frames.poll_timeout()).min();
         [self.engine, self.deadlines.first(), key_frames, self.share].into_iter().flatten().min()
     }
 }

@@ -10,6 +10,7 @@ mod bandwidth;
 mod demux;
 mod forward;
 mod key_frames;
+mod layer;
 mod member;
 mod output;
 mod reception;

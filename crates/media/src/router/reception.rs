@@ -79,7 +79,11 @@ impl MediaRouter {
     /// The largest of the layers that a member wants of another one's video.
     pub(super) fn largest_wanted(&self, key: Key, from: Key) -> usize {
         let VideoWish::UpTo(height) = self.reception(key, from).video else { return LAYERS - 1 };
-        let fits = |layer: &usize| FULL_HEIGHT >> (LAYERS - 1 - layer) <= height;
+        let publication = self.members[from].publications[Kind::Video.index()].as_ref();
+        let known = |layer: usize| Some(u32::from(publication?.layers[layer].size?.1));
+        let full = known(LAYERS - 1).unwrap_or(FULL_HEIGHT);
+        let assumed = |layer: usize| full >> (LAYERS - 1 - layer);
+        let fits = |layer: &usize| known(*layer).unwrap_or_else(|| assumed(*layer)) <= height;
         (0..LAYERS).rev().find(fits).unwrap_or(0)
     }
 

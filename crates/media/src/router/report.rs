@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::layer::Layer;
 use super::member::LAYERS;
 use super::{LegId, MediaRouter, RoomId, Traffic};
 use crate::{Codec, Kind};
@@ -100,7 +101,7 @@ impl MediaRouter {
         let member = self.members.get(key)?;
         let publications = Kind::ALL.into_iter().filter_map(|kind| {
             let publication = member.publications[kind.index()].as_ref()?;
-            let layers = (0..LAYERS).map(|layer| publication.meters[layer].report(now));
+            let layers = (0..LAYERS).map(|layer| publication.layers[layer].report(now));
             let mut layers: Vec<LayerReport> = layers.collect();
             while layers.len() > 1 && layers.last().is_some_and(|layer| layer.packets == 0) {
                 layers.pop();
@@ -119,20 +120,23 @@ impl MediaRouter {
                 kind: it.kind,
                 layer: subscriber.and_then(|it| it.current),
                 paused: subscriber.is_none_or(|it| it.wanted.is_none()),
-                freezes: 0,
+                freezes: subscriber.map_or(0, |it| it.freezes),
                 packets: subscriber.map_or(0, |it| it.packets),
                 bytes: subscriber.map_or(0, |it| it.bytes),
             })
         });
+        let (incoming, outgoing) = member.leg.qualities();
+        let layers = member.publications.iter().flatten().flat_map(|it| &it.layers);
+        let lost = layers.map(Layer::missing).sum();
         Some(LegReport {
             leg: member.id,
             room: member.room,
             connected: member.connected,
-            round_trip: None,
+            round_trip: member.leg.round_trip(),
             bandwidth: member.bandwidth,
             traffic: member.traffic,
-            incoming: Quality::default(),
-            outgoing: Quality::default(),
+            incoming: Quality { lost, ..incoming },
+            outgoing,
             publications: publications.collect(),
             subscriptions: subscriptions.collect(),
         })

@@ -1,7 +1,6 @@
 //! Who publishes what, who gets it, and the offers that tell so.
 
-use super::bandwidth::{self, Meter};
-use super::key_frames::KeyFrames;
+use super::bandwidth;
 use super::member::{Key, LAYERS, Member, Publication, Subscriber, Subscription};
 use super::{Event, LegId, MediaRouter, Output, RoomId};
 use crate::leg::{Label, SlotId};
@@ -63,10 +62,11 @@ impl MediaRouter {
             current: None,
             packets: 0,
             bytes: 0,
+            freezes: 0,
         };
         publication.subscribers.push(subscriber);
         if kind == Kind::Video {
-            publication.key_frames[layer].want(now);
+            publication.layers[layer].key_frames.want(now);
             self.ask_for_key_frames(publisher);
             let chooses = self.members[publisher].leg.is_simulcast();
             let member = &mut self.members[key];
@@ -102,9 +102,7 @@ impl MediaRouter {
         member.publications[kind.index()] = Some(Publication {
             codec,
             source,
-            key_frames: [KeyFrames::default(); LAYERS],
-            meters: [Meter::default(); LAYERS],
-            newest: [0; LAYERS],
+            layers: Default::default(),
             subscribers: Vec::new(),
         });
         let leg = member.id;
@@ -238,7 +236,7 @@ impl MediaRouter {
         let subscriber =
             publication.subscribers.iter().find(|it| (it.member, it.slot) == (key, slot));
         let Some(layer) = subscriber.and_then(|it| it.current.or(it.wanted)) else { return };
-        publication.key_frames[layer].want(now);
+        publication.layers[layer].key_frames.want(now);
         self.ask_for_key_frames(publisher);
     }
 
@@ -247,8 +245,8 @@ impl MediaRouter {
         let Some(now) = self.now else { return };
         let mut due = [false; LAYERS];
         if let Some(publication) = &mut self.members[key].publications[Kind::Video.index()] {
-            for (due, frames) in due.iter_mut().zip(&mut publication.key_frames) {
-                *due = frames.handle_timeout(now);
+            for (due, layer) in due.iter_mut().zip(&mut publication.layers) {
+                *due = layer.key_frames.handle_timeout(now);
             }
         }
         for (layer, _) in due.into_iter().enumerate().filter(|(_, due)| *due) {

@@ -54,6 +54,7 @@ struct Camera {
     interval: Duration,
     packets: usize,
     even: bool,
+    time: u32,
     sent: usize,
 }
 
@@ -136,6 +137,7 @@ impl Client {
                 interval: Duration::from_micros(33_333),
                 packets: 4,
                 even: false,
+                time: 0,
                 sent: 0,
             },
             simulcast: None,
@@ -150,6 +152,11 @@ impl Client {
     /// How many packets a picture has, all of one size.
     pub fn set_picture(&mut self, packets: usize) {
         (self.camera.packets, self.camera.even) = (packets, true);
+    }
+
+    /// The time between two pictures.
+    pub fn set_interval(&mut self, interval: Duration) {
+        self.camera.interval = interval;
     }
 
     /// Packets of video that were sent.
@@ -297,10 +304,11 @@ impl Client {
                 return;
             }
             let key = std::mem::take(&mut camera.key);
+            camera.time += u32::try_from((camera.interval.as_micros() * 9 + 50) / 100).unwrap();
             for part in 0..camera.packets {
                 let last = part + 1 == camera.packets;
                 let payload = picture::packet(camera.frame, key, part, last && !camera.even);
-                let time = u32::from(camera.frame) * 3000;
+                let time = camera.time;
                 let mut api = self.rtc.direct_api();
                 let Some(stream) = api.stream_tx_by_mid(mid, None) else { return };
                 let write = RtpWrite::new(pt, camera.sequence.into(), time, now, payload);

@@ -5,6 +5,7 @@
     unreachable_pub,
     clippy::disallowed_methods,
     clippy::cast_possible_truncation,
+    clippy::struct_excessive_bools,
     clippy::type_complexity,
     clippy::unwrap_used,
     reason = "every test uses a part; the clock is read once, as a beginning"

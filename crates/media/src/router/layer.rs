@@ -1,0 +1,95 @@
+//! One size of a publication: what is known of its packets.
+
+use std::time::{Duration, Instant};
+
+use super::LayerReport;
+use super::bandwidth::Meter;
+use super::key_frames::KeyFrames;
+use crate::leg::Packet;
+
+/// Pictures that stand still for longer are a freeze.
+const FREEZE: Duration = Duration::from_millis(500);
+/// More missing at once is another stream and no loss.
+const LONGEST_LOSS: u64 = 3000;
+
+/// See the module documentation.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    pub(super) key_frames: KeyFrames,
+    pub(super) meter: Meter,
+    newest: Option<Newest>,
+    /// Packets that have not come, although later ones have.
+    missing: u64,
+    /// Width and height, where a key frame told.
+    pub(super) size: Option<(u16, u16)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    sequence: u64,
+    timestamp: u64,
+    arrival: Instant,
+}
+
+/// What is remarkable about a packet.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Remarks {
+    /// A later one came before it.
+    pub(super) late: bool,
+    /// Pictures stood still before it, although there were some.
+    pub(super) froze: bool,
+}
+
+impl Layer {
+    /// A packet came.
+    pub(super) fn note(&mut self, packet: &Packet) -> Remarks {
+        self.meter.count(packet.arrival, packet.len());
+        if packet.begins {
+            self.key_frames.arrived();
+            self.size = packet.size.or(self.size);
+        }
+        let next = Newest {
+            sequence: packet.sequence,
+            timestamp: packet.timestamp,
+            arrival: packet.arrival,
+        };
+        let Some(newest) = self.newest else {
+            self.newest = Some(next);
+            return Remarks::default();
+        };
+        if next.sequence <= newest.sequence {
+            self.missing = self.missing.saturating_sub(1);
+            return Remarks { late: true, froze: false };
+        }
+        self.newest = Some(next);
+        let gap = next.sequence - newest.sequence - 1;
+        if gap < LONGEST_LOSS {
+            self.missing += gap;
+        }
+        Remarks { late: false, froze: next.follows_a_freeze(newest, gap) }
+    }
+
+    /// Packets that did not come, and were not repeated.
+    pub(super) fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    pub(super) fn report(&self, now: Instant) -> LayerReport {
+        let (packets, bytes) = self.meter.total();
+        LayerReport { active: self.meter.rate(now) > 0, size: self.size, packets, bytes }
+    }
+}
+
+impl Newest {
+    /// Who sends a picture now and then does not freeze: its clock goes on as the wall's does, and
+    /// nothing is missing.
+    fn follows_a_freeze(self, before: Self, gap: u64) -> bool {
+        let passed = self.arrival.saturating_duration_since(before.arrival);
+        if passed <= FREEZE {
+            return false;
+        }
+        let ticks = self.timestamp.saturating_sub(before.timestamp);
+        let meant = crate::Clock::VIDEO.duration(ticks);
+        gap > 0 || passed > meant + FREEZE
+    }
+}
