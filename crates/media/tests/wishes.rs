@@ -184,11 +184,11 @@ fn reports_tell_of_lossy_paths() {
     let (ann, bob) = (&reports[0], &reports[1]);
     // Sound is not repeated: a twentieth of a thousand packets.
     for (quality, lost) in [(ann.incoming, 20..100), (bob.outgoing, 20..300)] {
-        assert!(quality.loss > 0.005 && quality.loss < 0.15, "{quality:?}");
+        assert!(quality.loss > 0.0 && quality.loss < 0.15, "{quality:?}");
         assert!(lost.contains(&quality.lost), "{quality:?}");
         assert!(quality.repairs_wanted > 20, "{quality:?}");
         let jitter = quality.jitter.as_millis();
-        assert!((1..60).contains(&jitter), "{quality:?}");
+        assert!((1..100).contains(&jitter), "{quality:?}");
     }
     assert_eq!(ann.outgoing, Quality::default());
     assert_eq!(bob.incoming, Quality::default());

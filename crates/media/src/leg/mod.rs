@@ -16,7 +16,7 @@ mod vp8;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::config::{CryptoProvider, DtlsCert};
@@ -33,9 +33,12 @@ use format::Formats;
 use incoming::Incoming;
 use slot::Slots;
 
-/// Packets that are kept for a subscriber who asks for them again; their payload is shared with the
-/// other subscribers.
+/// What is kept for a subscriber who asks for it again: enough for two questions on a long path. The
+/// payload is shared with the other subscribers, but its header takes 400 bytes of each.
 const KEPT_PACKETS: usize = 512;
+const KEPT_FOR: Duration = Duration::from_millis(800);
+/// Of what is sent, repetitions are at most this part.
+const REPEATED: f32 = 0.2;
 
 /// What all legs of a router share.
 #[derive(Debug, Clone)]
@@ -137,7 +140,6 @@ impl Leg {
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .set_stats_interval(Some(statistics::INTERVAL))
-            .set_send_buffer_video(KEPT_PACKETS)
             .set_extension_map(extensions(&options))
             .enable_bwe(options.first_bitrate.map(Bitrate::from));
         if let Some(certificate) = &shared.certificate {

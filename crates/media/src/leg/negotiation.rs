@@ -6,7 +6,7 @@ use str0m::media::{Direction, Simulcast, SimulcastLayer};
 use super::incoming::LAYERS;
 use super::sdp::{self, Edit};
 use super::slot::{Label, SlotId, State};
-use super::{Failure, Leg, str0m_kind};
+use super::{Failure, KEPT_FOR, KEPT_PACKETS, Leg, REPEATED, str0m_kind};
 use crate::{Clock, Codec, Codecs, Kind};
 
 /// How far the descriptions are.
@@ -172,6 +172,7 @@ impl Leg {
                 slot.ssrc = api.stream_tx_by_mid(mid, None).map(|stream| {
                     // They come as their publisher paced them; once more would only cost time.
                     stream.set_unpaced(true);
+                    stream.set_rtx_cache(KEPT_PACKETS, KEPT_FOR, Some(REPEATED));
                     stream.ssrc()
                 });
             }
@@ -183,14 +184,15 @@ impl Leg {
         let slot = self.slots.all().find(|(_, slot)| is(slot.mid, mid));
         let label = slot.and_then(|(_, slot)| slot.label.clone());
         let Some(line) = self.incoming.iter().find(|line| is(line.mid, mid)) else {
-            return Edit { label, ..Edit::default() };
+            let estimates = self.options.first_bitrate.is_some();
+            return Edit { label, uncounted: !estimates, ..Edit::default() };
         };
         let preferred = self.negotiation.preferred[line.kind().index()];
         let bitrate = match line.kind() {
             Kind::Audio => None,
             Kind::Video => self.options.bitrate_limit,
         };
-        Edit { label, preferred, bitrate }
+        Edit { label, preferred, bitrate, uncounted: false }
     }
 }
 

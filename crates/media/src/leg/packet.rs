@@ -37,7 +37,7 @@ pub(crate) struct Packet {
     pub(crate) audio_level: Option<u8>,
     format: FormatId,
     marker: bool,
-    extensions: ExtensionValues,
+    extensions: Option<ExtensionValues>,
     payload: Arc<[u8]>,
     vp8: Option<Vp8Descriptor>,
 }
@@ -86,12 +86,13 @@ impl Leg {
         let begins = begins(codec, &payload, vp8.as_ref());
         let size = if begins && codec == Codec::Vp8 { vp8::size(&payload) } else { None };
         let received = packet.header.ext_vals;
-        let extensions = ExtensionValues {
+        let has_any = received.audio_level.is_some() || received.video_orientation.is_some();
+        let extensions = has_any.then(|| ExtensionValues {
             audio_level: received.audio_level,
             voice_activity: received.voice_activity,
             video_orientation: received.video_orientation,
             ..ExtensionValues::default()
-        };
+        });
         Some(Packet {
             kind,
             layer,
@@ -128,8 +129,11 @@ impl Leg {
             packet.payload.clone(),
         )
         .marker(packet.marker)
-        .nackable(packet.kind == Kind::Video)
-        .ext_vals(packet.extensions.clone());
+        .nackable(packet.kind == Kind::Video);
+        // They are large, and mostly empty.
+        if let Some(extensions) = &packet.extensions {
+            write = write.ext_vals(extensions.clone());
+        }
         if let Some(patch) = packet.patch(numbers.picture) {
             write = write.vp8_patch(patch);
         }

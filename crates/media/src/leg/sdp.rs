@@ -12,6 +12,8 @@ pub(super) struct Edit {
     pub(super) preferred: Option<Codec>,
     /// The most that may come on it, in bits per second.
     pub(super) bitrate: Option<u64>,
+    /// No transport-wide numbers: nobody would look at the receiver's reports, twenty a second.
+    pub(super) uncounted: bool,
 }
 
 /// The offer with its version and with what each line gets; and the lines' names.
@@ -78,6 +80,8 @@ fn media(edited: &mut String, section: &str, edit: &Edit, first: bool) {
             if let Some(label) = &edit.label {
                 push_all(edited, &["a=msid:", &label.stream, " ", &label.track, "\r\n"]);
             }
+        } else if edit.uncounted && is_about_counting(line) {
+            // Neither the extension nor its feedback.
         } else if line.starts_with("a=ssrc:") && line.contains(" msid:") {
             // Only Plan B reads it.
         } else {
@@ -92,6 +96,12 @@ fn media(edited: &mut String, section: &str, edit: &Edit, first: bool) {
     if first && section.contains("a=candidate:") && !section.contains("a=end-of-candidates") {
         edited.push_str("a=end-of-candidates\r\n");
     }
+}
+
+fn is_about_counting(line: &str) -> bool {
+    let line = line.trim_end();
+    (line.starts_with("a=extmap:") && line.contains("transport-wide-cc"))
+        || (line.starts_with("a=rtcp-fb:") && line.ends_with(" transport-cc"))
 }
 
 /// `m=video 9 UDP/TLS/RTP/SAVPF 96 97 ..` with the preferred payload types in front.

@@ -28,14 +28,12 @@ impl MediaRouter {
     pub(super) fn drain(&mut self, key: Key) {
         let mut turns = 0;
         loop {
-            let Some(output) = self.guard(key, |member| member.leg.poll()) else { return };
+            let Some(output) = self.transmit(key) else { return };
             let member = &mut self.members[key];
             let leg = member.id;
             match output {
-                leg::Output::Transmit { transport, source, destination, data } => {
-                    let transmit = Transmit { leg, transport, source, destination, data };
-                    self.outputs.push_back(Output::Transmit(transmit));
-                }
+                // Those are with the others already.
+                leg::Output::Transmit { .. } => {}
                 leg::Output::Packet(packet) => self.forward(key, &packet),
                 leg::Output::KeyFrameWanted(slot) => {
                     member.traffic.key_frames_wanted += 1;
@@ -73,6 +71,25 @@ impl MediaRouter {
                 }
             }
         }
+    }
+
+    /// Takes a leg's datagrams, up to the first output that is none.
+    fn transmit(&mut self, key: Key) -> Option<leg::Output> {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        let output = self.guard(key, |member| {
+            loop {
+                match member.leg.poll()? {
+                    leg::Output::Transmit { transport, source, destination, data } => {
+                        let leg = member.id;
+                        let transmit = Transmit { leg, transport, source, destination, data };
+                        outputs.push_back(Output::Transmit(transmit));
+                    }
+                    output => return Ok(output),
+                }
+            }
+        });
+        self.outputs = outputs;
+        output
     }
 
     fn forward(&mut self, key: Key, packet: &Packet) {

@@ -35,7 +35,7 @@ pub struct LegReport {
 /// How a path treats packets.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Quality {
-    /// The part that was lost lately, from 0 to 1.
+    /// The part that was lost lately and not repaired at once, from 0 to 1.
     pub loss: f32,
     /// Packets that were lost and not repaired.
     pub lost: u64,
