@@ -12,7 +12,9 @@ mod speakers;
 mod track;
 
 pub use allocation::{Demand, allocate};
-pub use rewrite::{Clock, Continuity, Incoming, Outgoing, PictureNumbers, Rewriter, SourceId};
+pub use rewrite::{
+    CaptureClock, Clock, Continuity, Incoming, Outgoing, PictureNumbers, Rewriter, SourceId,
+};
 pub use router::{
     CloseReason, Datagram, Event, LayerReport, LegId, LegOptions, LegReport, LocalAddress,
     MediaRouter, Output, PublicationReport, Quality, Reception, RoomId, RouterOptions,

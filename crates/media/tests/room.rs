@@ -365,6 +365,58 @@ fn a_publisher_that_stalls_is_no_burden() {
 }
 
 #[test]
+fn a_publisher_that_rests_pauses_its_subscriptions_and_comes_back_with_a_key_frame() {
+    let mut world = World::default();
+    let ann = world.join(1, BOTH, GOOD);
+    let bob = world.join(2, NOTHING, GOOD);
+    world.run(seconds(3));
+    let states = |world: &mut World| {
+        let reports = world.router.reports(world.now);
+        let stalled: Vec<bool> = reports[0].publications.iter().map(|it| it.stalled).collect();
+        let paused: Vec<bool> = reports[1].subscriptions.iter().map(|it| it.paused).collect();
+        (stalled, paused)
+    };
+    assert_eq!(states(&mut world), (vec![false; 2], vec![false; 2]));
+    world.client_mut(ann).stalled = true;
+    let asked = world.client(ann).key_frames_asked();
+    world.run(seconds(10));
+    assert_eq!(states(&mut world), (vec![true; 2], vec![true; 2]));
+    assert_eq!(world.client(ann).key_frames_asked(), asked, "nothing comes of it");
+    let shown = world.client(bob).pictures(ann).len();
+    world.client_mut(ann).stalled = false;
+    world.run(seconds(1));
+    assert_eq!(states(&mut world), (vec![false; 2], vec![false; 2]));
+    let pictures = world.client(bob).pictures(ann);
+    assert!(pictures[shown].key);
+    assert!(pictures.len() > shown + 20, "{}", pictures.len() - shown);
+    assert_eq!(pictures[shown].id, (pictures[shown - 1].id + 1) & 0x7fff);
+    assert_eq!(world.client(ann).key_frames_asked(), asked + 1);
+}
+
+#[test]
+fn sound_and_pictures_keep_the_distance_that_they_had_at_their_sender() {
+    let mut world = World::default();
+    let ann = world.join(1, BOTH, BAD);
+    world.client_mut(ann).set_encoding_time(millis(200));
+    let bob = world.join(2, NOTHING, BAD);
+    // Reports on sound come every five seconds, on both ways.
+    world.run(seconds(20));
+    let start = world.start;
+    // How long each was on its way, but for a constant.
+    let delays = |kind| -> Vec<f64> {
+        let packets = &world.client(bob).track(ann, kind).unwrap().packets;
+        let late = packets.iter().filter(|packet| packet.at > start + seconds(14));
+        late.map(|packet| {
+            (packet.at - start).as_secs_f64() - packet.captured.unwrap().as_secs_f64()
+        })
+        .collect()
+    };
+    let shortest = |kind| delays(kind).into_iter().fold(f64::MAX, f64::min);
+    let distance = shortest(Kind::Video) - shortest(Kind::Audio);
+    assert!((0.19..0.23).contains(&distance), "{distance}");
+}
+
+#[test]
 fn the_speaker_is_told() {
     let mut world = World::default();
     let ann = world.join(1, BOTH, GOOD);

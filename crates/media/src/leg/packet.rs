@@ -1,9 +1,10 @@
 //! One packet on its way through: what forwarding has to know of it, and what it only carries on.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use str0m::format::{detect_av1_keyframe, detect_h264_nalu, detect_vp9_keyframe};
+use str0m::rtp::rtcp::SenderInfo;
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Vp8Descriptor, Vp8Patch};
 
 use super::Leg;
@@ -11,7 +12,7 @@ use super::format::FormatId;
 use super::slot::SlotId;
 use super::vp8;
 use crate::rewrite::{Incoming, PictureNumbers};
-use crate::{Codec, Kind};
+use crate::{Clock, Codec, Kind};
 
 /// The H264 network abstraction layer units with which a decoder can begin (RFC 6184, section 1.3).
 const SEQUENCE_PARAMETERS: u8 = 7;
@@ -28,6 +29,10 @@ pub(crate) struct Packet {
     /// Unwrapped.
     pub(crate) timestamp: u64,
     pub(crate) arrival: Instant,
+    /// When it was captured, on its sender's clock, once the sender has told (RFC 3550, section 6.4.1).
+    pub(crate) captured: Option<Duration>,
+    /// When it was captured, on ours.
+    pub(crate) wallclock: Instant,
     pub(crate) picture: PictureNumbers,
     /// A decoder can begin with this packet.
     pub(crate) begins: bool,
@@ -85,6 +90,9 @@ impl Leg {
         }
         let begins = begins(codec, &payload, vp8.as_ref());
         let size = if begins && codec == Codec::Vp8 { vp8::size(&payload) } else { None };
+        let told = packet.last_sender_info;
+        let captured =
+            told.and_then(|told| captured(&told, packet.header.timestamp, codec.clock()));
         let received = packet.header.ext_vals;
         let has_any = received.audio_level.is_some() || received.video_orientation.is_some();
         let extensions = has_any.then(|| ExtensionValues {
@@ -99,6 +107,8 @@ impl Leg {
             sequence: *packet.seq_no,
             timestamp: packet.time.numer(),
             arrival: packet.timestamp,
+            captured,
+            wallclock: packet.timestamp,
             picture,
             begins,
             size,
@@ -125,7 +135,7 @@ impl Leg {
             self.formats.payload_type(packet.format),
             numbers.sequence.into(),
             timestamp,
-            packet.arrival,
+            packet.wallclock,
             packet.payload.clone(),
         )
         .marker(packet.marker)
@@ -146,6 +156,19 @@ impl Leg {
         if let Some(slot) = self.slots.get_mut(slot) {
             slot.rewriter.pause();
         }
+    }
+}
+
+/// Both of a sender's clocks are known for one moment; from there it is so many ticks.
+fn captured(told: &SenderInfo, timestamp: u32, clock: Clock) -> Option<Duration> {
+    let then = told.ntp_time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    #[expect(clippy::cast_possible_truncation, reason = "RTP timestamps wrap")]
+    let ticks = timestamp.wrapping_sub(told.rtp_time.numer() as u32);
+    // The shorter way round.
+    if ticks.cast_signed() < 0 {
+        then.checked_sub(clock.duration(ticks.wrapping_neg().into()))
+    } else {
+        then.checked_add(clock.duration(ticks.into()))
     }
 }
 

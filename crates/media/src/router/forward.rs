@@ -34,7 +34,12 @@ impl MediaRouter {
             match output {
                 // Those are with the others already.
                 leg::Output::Transmit { .. } => {}
-                leg::Output::Packet(packet) => self.forward(key, &packet),
+                leg::Output::Packet(mut packet) => {
+                    if let Some(captured) = packet.captured {
+                        packet.wallclock = member.clock.map(packet.arrival, captured);
+                    }
+                    self.forward(key, &packet);
+                }
                 leg::Output::KeyFrameWanted(slot) => {
                     member.traffic.key_frames_wanted += 1;
                     self.key_frame_wanted(key, slot);
@@ -99,6 +104,7 @@ impl MediaRouter {
         let (room, leg) = (member.room, member.id);
         let Some(publication) = &mut member.publications[packet.kind.index()] else { return };
         let remarks = publication.layers[packet.layer.min(LAYERS - 1)].note(packet);
+        let resumes = publication.stall.came(packet.arrival);
         let froze = remarks.froze && packet.kind == Kind::Video;
         let mut began_late = false;
         let source = publication.source(packet.layer);
@@ -139,6 +145,9 @@ impl MediaRouter {
                 publication.layers[packet.layer.min(LAYERS - 1)].key_frames.want(now);
                 self.schedule(key);
             }
+        }
+        if let (true, Some(now)) = (resumes, self.now) {
+            self.resume(now, key, packet.kind);
         }
     }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::layer::Layer;
+use super::stall::Stall;
 use super::{LegId, Reception, RoomId};
 use crate::leg::{Leg, SlotId};
-use crate::{Codec, Kind, SourceId};
+use crate::{CaptureClock, Codec, Kind, SourceId};
 
 /// Sizes that a video may come in.
 pub(super) const LAYERS: usize = 3;
@@ -39,6 +40,7 @@ pub(super) struct Member {
     /// What it wants of others, where that is not everything.
     pub(super) receptions: BTreeMap<Key, Reception>,
     pub(super) permission: Permission,
+    pub(super) clock: CaptureClock,
     /// Whom it gets, if it has two lines only.
     pub(super) selected: Option<Key>,
 }
@@ -73,6 +75,7 @@ pub(super) struct Publication {
     /// Of its smallest size; the others have the next ones.
     pub(super) source: u32,
     pub(super) layers: [Layer; LAYERS],
+    pub(super) stall: Stall,
     pub(super) subscribers: Vec<Subscriber>,
 }
 
@@ -110,6 +113,8 @@ impl Member {
     pub(super) fn due(&self) -> Option<Instant> {
         let layers = self.publications.iter().flatten().flat_map(|it| &it.layers);
         let key_frames = layers.filter_map(|layer| layer.key_frames.poll_timeout()).min();
-        [self.engine, self.deadlines.first(), key_frames, self.share].into_iter().flatten().min()
+        let stall = self.publications.iter().flatten().filter_map(Publication::stalls_at).min();
+        let dues = [self.engine, self.deadlines.first(), key_frames, self.share, stall];
+        dues.into_iter().flatten().min()
     }
 }

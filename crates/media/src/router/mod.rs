@@ -16,6 +16,7 @@ mod output;
 mod reception;
 mod report;
 mod selection;
+mod stall;
 mod subscribe;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,7 +32,7 @@ pub use reception::{Reception, VideoWish};
 pub use report::{LayerReport, LegReport, PublicationReport, Quality, SubscriptionReport};
 
 use crate::leg::{self, Failure, Leg};
-use crate::{Kind, Speakers};
+use crate::{CaptureClock, Kind, Speakers};
 use demux::Demux;
 use member::{Deadlines, Key, Member, Permission};
 
@@ -232,6 +233,7 @@ impl MediaRouter {
             share: None,
             receptions: BTreeMap::new(),
             selected: None,
+            clock: CaptureClock::default(),
             permission: Permission { publishers: options.publishers, refused: false },
         });
         self.keys.insert(leg, key);
@@ -402,6 +404,7 @@ impl MediaRouter {
                 self.members[key].share = Some(now + bandwidth::INTERVAL);
                 self.allocate(key);
             }
+            self.look_for_stalls(now, key);
             self.ask_for_key_frames(key);
             self.schedule(key);
             return;

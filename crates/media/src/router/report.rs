@@ -106,7 +106,12 @@ impl MediaRouter {
             while layers.len() > 1 && layers.last().is_some_and(|layer| layer.packets == 0) {
                 layers.pop();
             }
-            Some(PublicationReport { kind, codec: publication.codec, layers, stalled: false })
+            Some(PublicationReport {
+                kind,
+                codec: publication.codec,
+                layers,
+                stalled: publication.stall.stalled,
+            })
         });
         let subscriptions = member.subscriptions.iter().filter_map(|it| {
             let publisher = self.members.get(it.publisher)?;
@@ -119,7 +124,8 @@ impl MediaRouter {
                 publisher: publisher.id,
                 kind: it.kind,
                 layer: subscriber.and_then(|it| it.current),
-                paused: subscriber.is_none_or(|it| it.wanted.is_none()),
+                paused: publication.stall.stalled
+                    || subscriber.is_none_or(|it| it.wanted.is_none()),
                 freezes: subscriber.map_or(0, |it| it.freezes),
                 packets: subscriber.map_or(0, |it| it.packets),
                 bytes: subscriber.map_or(0, |it| it.bytes),

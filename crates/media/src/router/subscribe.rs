@@ -2,6 +2,7 @@
 
 use super::bandwidth;
 use super::member::{Key, LAYERS, Member, Publication, Subscriber, Subscription};
+use super::stall::Stall;
 use super::{Event, LegId, MediaRouter, Output, RoomId};
 use crate::leg::{Label, SlotId};
 use crate::{Codec, Codecs, Kind};
@@ -96,6 +97,7 @@ impl MediaRouter {
     }
 
     fn publish(&mut self, key: Key, kind: Kind, codec: Codec) {
+        let Some(now) = self.now else { return };
         let source = self.next_source;
         self.next_source = source.wrapping_add(u32::try_from(LAYERS).unwrap_or_default());
         let member = &mut self.members[key];
@@ -103,6 +105,7 @@ impl MediaRouter {
             codec,
             source,
             layers: Default::default(),
+            stall: Stall::new(now),
             subscribers: Vec::new(),
         });
         let leg = member.id;

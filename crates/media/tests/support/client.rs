@@ -33,6 +33,8 @@ pub struct Received {
     pub marker: bool,
     pub payload: Vec<u8>,
     pub audio_level: Option<i8>,
+    /// When it was captured, as its sender told, since the beginning of time.
+    pub captured: Option<Duration>,
 }
 
 /// All that came on one line, in the order of arrival.
@@ -55,6 +57,7 @@ struct Camera {
     packets: usize,
     even: bool,
     time: u32,
+    encoding: Duration,
     sent: usize,
 }
 
@@ -138,6 +141,7 @@ impl Client {
                 packets: 4,
                 even: false,
                 time: 0,
+                encoding: Duration::ZERO,
                 sent: 0,
             },
             simulcast: None,
@@ -152,6 +156,11 @@ impl Client {
     /// How many packets a picture has, all of one size.
     pub fn set_picture(&mut self, packets: usize) {
         (self.camera.packets, self.camera.even) = (packets, true);
+    }
+
+    /// Pictures leave so much later than they were captured.
+    pub fn set_encoding_time(&mut self, time: Duration) {
+        self.camera.encoding = time;
     }
 
     /// The time between two pictures.
@@ -311,7 +320,8 @@ impl Client {
                 let time = camera.time;
                 let mut api = self.rtc.direct_api();
                 let Some(stream) = api.stream_tx_by_mid(mid, None) else { return };
-                let write = RtpWrite::new(pt, camera.sequence.into(), time, now, payload);
+                let captured = now.checked_sub(camera.encoding).unwrap();
+                let write = RtpWrite::new(pt, camera.sequence.into(), time, captured, payload);
                 stream.write_rtp(write.marker(last).nackable(true));
                 camera.sequence += 1;
                 camera.sent += 1;
@@ -366,6 +376,7 @@ impl Client {
                         marker: packet.header.marker,
                         payload: packet.payload.to_vec(),
                         audio_level: packet.header.ext_vals.audio_level,
+                        captured: captured(&packet, kind),
                     });
                 }
                 Output::Event(_) => {}
@@ -406,4 +417,12 @@ impl Client {
     pub fn pictures(&self, publisher: LegId) -> Vec<Picture> {
         self.track(publisher, Kind::Video).map_or_else(Vec::new, picture::decode)
     }
+}
+
+fn captured(packet: &str0m::rtp::RtpPacket, kind: Kind) -> Option<Duration> {
+    let told = packet.last_sender_info?;
+    let clock = if kind == Kind::Audio { 48_000.0 } else { 90_000.0 };
+    let ticks = packet.header.timestamp.wrapping_sub(told.rtp_time.numer() as u32).cast_signed();
+    let then = told.ntp_time.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    Some(Duration::from_secs_f64(then.as_secs_f64() + f64::from(ticks) / clock))
 }
