@@ -32,6 +32,18 @@ fn longest_gap(pictures: &[Picture]) -> Duration {
     pictures.windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap_or_default()
 }
 
+/// A browser asks for a key frame when it cannot decode.
+fn run_as_decoders_do(world: &mut World, to: LegId, from: LegId, duration: Duration) {
+    let end = world.now + duration;
+    while world.now < end {
+        world.run(millis(200));
+        let latest = world.client(to).pictures(from).last().map(|picture| picture.at);
+        if latest.is_none_or(|latest| world.now - latest > millis(300)) {
+            world.client_mut(to).ask_for_key_frame(from);
+        }
+    }
+}
+
 #[test]
 fn what_one_sends_comes_to_the_other_in_order_and_complete() {
     let mut world = World::default();
@@ -120,14 +132,7 @@ fn losses_are_repaired_on_both_ways_and_pictures_go_on() {
     let mut world = World::default();
     let ann = world.join(1, BOTH, BAD);
     let bob = world.join(2, NOTHING, BAD);
-    for _ in 0..50 {
-        world.run(millis(200));
-        // What a browser does when it cannot decode.
-        let latest = world.client(bob).pictures(ann).last().map(|picture| picture.at);
-        if latest.is_none_or(|latest| world.now - latest > millis(300)) {
-            world.client_mut(bob).ask_for_key_frame(ann);
-        }
-    }
+    run_as_decoders_do(&mut world, bob, ann, seconds(10));
     let bob = world.client(bob);
     let pictures = bob.pictures(ann);
     let shown = pictures.len();
@@ -391,6 +396,30 @@ fn a_publisher_that_rests_pauses_its_subscriptions_and_comes_back_with_a_key_fra
     assert!(pictures.len() > shown + 20, "{}", pictures.len() - shown);
     assert_eq!(pictures[shown].id, (pictures[shown - 1].id + 1) & 0x7fff);
     assert_eq!(world.client(ann).key_frames_asked(), asked + 1);
+}
+
+#[test]
+fn a_path_too_narrow_for_all_pictures_gets_every_second_or_fourth() {
+    let mut world = World::default();
+    let ann = world.join(1, VIDEO, GOOD);
+    world.client_mut(ann).set_temporal();
+    let bob = world.join(2, NOTHING, GOOD);
+    let options = LegOptions { first_bitrate: Some(500_000), ..LegOptions::default() };
+    // All pictures take 900 kbit/s.
+    let slow = Path { bandwidth: Some(650_000), ..GOOD };
+    let carol = world.join_with(3, NOTHING, slow, options, str0m::RtcConfig::new());
+    run_as_decoders_do(&mut world, carol, ann, seconds(20));
+    assert!(world.client(bob).pictures(ann).len() > 550);
+    let late = world.start + seconds(8);
+    let pictures = world.client(carol).pictures(ann);
+    let pictures: Vec<_> = pictures.into_iter().filter(|picture| picture.at > late).collect();
+    assert!((80..270).contains(&pictures.len()), "{} of 360", pictures.len());
+    assert!(longest_gap(&pictures) < millis(500), "{:?}", longest_gap(&pictures));
+    let skips = pictures.windows(2).filter(|pair| pair[1].number > pair[0].number + 1).count();
+    assert!(skips * 2 > pictures.len(), "{skips}");
+    // What is left out leaves no gap, neither of packets nor of pictures.
+    let breaks = pictures.windows(2).filter(|pair| pair[1].id != (pair[0].id + 1) & 0x7fff);
+    assert!(breaks.count() < 5);
 }
 
 #[test]

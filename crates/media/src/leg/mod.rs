@@ -24,7 +24,7 @@ use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{Candidate, IceConnectionState, IceCreds, Input, Rtc, RtcConfig, RtcError};
 
-pub(crate) use packet::Packet;
+pub(crate) use packet::{Packet, Temporal};
 pub(crate) use slot::{Label, SlotId};
 
 use crate::Kind;

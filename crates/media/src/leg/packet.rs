@@ -36,6 +36,8 @@ pub(crate) struct Packet {
     pub(crate) picture: PictureNumbers,
     /// A decoder can begin with this packet.
     pub(crate) begins: bool,
+    /// Of VP8 with long picture ids only.
+    pub(crate) temporal: Temporal,
     /// Width and height, where a key frame begins that tells.
     pub(crate) size: Option<(u16, u16)>,
     /// In dB below full scale (RFC 6464).
@@ -45,6 +47,17 @@ pub(crate) struct Packet {
     extensions: Option<ExtensionValues>,
     payload: Arc<[u8]>,
     vp8: Option<Vp8Descriptor>,
+}
+
+/// Where a packet is among temporal layers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Temporal {
+    /// A picture begins.
+    pub(crate) first: bool,
+    /// Of the picture: 0 is the lowest, and the only one where there are none.
+    pub(crate) layer: u8,
+    /// A receiver who had only the lowest layer can go on with the picture's.
+    pub(crate) sync: bool,
 }
 
 impl Packet {
@@ -84,7 +97,9 @@ impl Leg {
             _ => None,
         };
         let mut picture = PictureNumbers::default();
+        let mut temporal = Temporal::default();
         if let Some(vp8) = vp8.filter(|_| has_long_picture_id(&payload)) {
+            temporal = vp8::parse(&payload).unwrap_or_default().temporal;
             picture =
                 PictureNumbers { picture_id: vp8.picture_id(), tl0_pic_idx: vp8.tl0_pic_idx() };
         }
@@ -111,6 +126,7 @@ impl Leg {
             wallclock: packet.timestamp,
             picture,
             begins,
+            temporal,
             size,
             audio_level: received.audio_level.map(i8::unsigned_abs),
             format,
@@ -149,6 +165,13 @@ impl Leg {
         }
         stream.write_rtp(write);
         true
+    }
+
+    /// A packet does not go out on a slot's line, on purpose.
+    pub(crate) fn omit(&mut self, slot: SlotId, incoming: &Incoming) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.rewriter.omit(incoming);
+        }
     }
 
     /// Nothing goes out on a slot's line for a while.

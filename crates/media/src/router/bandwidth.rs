@@ -84,32 +84,40 @@ impl MediaRouter {
             let largest = self.largest_wanted(key, subscription.publisher);
             // Something is better than nothing, if the smallest that comes is too large.
             active.truncate(active.iter().filter(|layer| **layer <= largest).count().max(1));
-            let current = publication.subscribers[index].wanted;
+            let subscriber = &publication.subscribers[index];
+            // Fewer pictures are worse than smaller ones, and better than none.
+            let steps: Vec<(usize, u8, u64)> = (0..)
+                .zip(&active)
+                .flat_map(|(place, layer)| {
+                    let steps = publication.layers[*layer].steps(now);
+                    let steps = steps.filter(move |step| place == 0 || step.0 == u8::MAX);
+                    steps.map(|(temporal, rate)| (*layer, temporal, rate))
+                })
+                .collect();
+            let now_wanted = (subscriber.wanted, subscriber.temporal_wanted);
             demands.push(Demand {
-                layers: active
-                    .iter()
-                    .map(|layer| publication.layers[*layer].meter.rate(now))
-                    .collect(),
+                layers: steps.iter().map(|(.., rate)| *rate).collect(),
                 priority: 0,
-                current: current.and_then(|it| active.iter().position(|layer| *layer == it)),
+                current: steps.iter().position(|it| (Some(it.0), it.1) == now_wanted),
             });
-            places.push((subscription.publisher, index, active));
+            places.push((subscription.publisher, index, steps));
         }
         let desired: u64 = demands.iter().filter_map(|demand| demand.layers.last()).sum();
         self.guard(key, |member| {
             member.leg.set_desired_bitrate(desired + desired / 4);
             Ok(())
         });
-        for ((publisher, index, active), granted) in
+        for ((publisher, index, steps), granted) in
             places.into_iter().zip(allocate(available, &demands))
         {
-            if active.is_empty() {
+            if steps.is_empty() {
                 continue;
             }
-            let wanted = granted.map(|layer| active[layer]);
+            let wanted = granted.map(|step| steps[step].0);
             let publication = self.members[publisher].publications[Kind::Video.index()].as_mut();
             let Some(publication) = publication else { continue };
             let subscriber = &mut publication.subscribers[index];
+            subscriber.temporal_wanted = granted.map_or(u8::MAX, |step| steps[step].1);
             if subscriber.wanted == wanted {
                 continue;
             }

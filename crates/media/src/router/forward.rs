@@ -132,6 +132,8 @@ impl MediaRouter {
                 if let Some(member) = self.members.get_mut(member) {
                     member.leg.pause(slot);
                 }
+            } else if !subscriber.takes(packet) {
+                self.omit(member, slot, source, packet);
             } else if self.send(member, slot, source, packet) {
                 subscriber.packets += 1;
                 subscriber.bytes += packet.len() as u64;
@@ -154,13 +156,7 @@ impl MediaRouter {
     fn send(&mut self, key: Key, slot: leg::SlotId, source: SourceId, packet: &Packet) -> bool {
         let Some(member) = self.members.get_mut(key) else { return false };
         let leg = &mut member.leg;
-        let incoming = Incoming {
-            source,
-            sequence: packet.sequence,
-            timestamp: packet.timestamp,
-            arrival: packet.arrival,
-            picture: packet.picture,
-        };
+        let incoming = incoming(source, packet);
         let Ok(sent) = catch_unwind(AssertUnwindSafe(|| leg.send(slot, packet, &incoming))) else {
             self.doomed.push((key, CloseReason::Panicked));
             return false;
@@ -172,11 +168,27 @@ impl MediaRouter {
         sent
     }
 
+    fn omit(&mut self, key: Key, slot: leg::SlotId, source: SourceId, packet: &Packet) {
+        if let Some(member) = self.members.get_mut(key) {
+            member.leg.omit(slot, &incoming(source, packet));
+        }
+    }
+
     fn heard(&mut self, id: super::RoomId, leg: super::LegId, level: u8) {
         let (Some(now), Some(room)) = (self.now, self.rooms.get_mut(&id)) else { return };
         room.speakers.heard(now, &leg, level);
         if room.timer.is_none() {
             self.schedule_room(id);
         }
+    }
+}
+
+fn incoming(source: SourceId, packet: &Packet) -> Incoming {
+    Incoming {
+        source,
+        sequence: packet.sequence,
+        timestamp: packet.timestamp,
+        arrival: packet.arrival,
+        picture: packet.picture,
     }
 }

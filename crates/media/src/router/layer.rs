@@ -17,6 +17,10 @@ const LONGEST_LOSS: u64 = 3000;
 pub(super) struct Layer {
     pub(super) key_frames: KeyFrames,
     pub(super) meter: Meter,
+    /// Of its lowest temporal layer, and of the two lowest, where it has such.
+    parts: [Meter; 2],
+    /// Since it began, the highest temporal layer.
+    highest: u8,
     newest: Option<Newest>,
     /// Packets that have not come, although later ones have.
     missing: u64,
@@ -44,6 +48,14 @@ impl Layer {
     /// A packet came.
     pub(super) fn note(&mut self, packet: &Packet) -> Remarks {
         self.meter.count(packet.arrival, packet.len());
+        self.highest = self.highest.max(packet.temporal.layer);
+        if self.highest > 0 {
+            for (highest, part) in (0..).zip(&mut self.parts) {
+                if packet.temporal.layer <= highest {
+                    part.count(packet.arrival, packet.len());
+                }
+            }
+        }
         if packet.begins {
             self.key_frames.arrived();
             self.size = packet.size.or(self.size);
@@ -67,6 +79,16 @@ impl Layer {
             self.missing += gap;
         }
         Remarks { late: false, froze: next.follows_a_freeze(newest, gap) }
+    }
+
+    /// What its temporal layers cost, with those below each, in bits per second. All together are
+    /// the last.
+    pub(super) fn steps(&self, now: Instant) -> impl Iterator<Item = (u8, u64)> {
+        let all = self.meter.rate(now);
+        let parts = (0..self.highest.min(2)).zip(&self.parts);
+        let parts: Vec<(u8, u64)> = parts.map(|(layer, part)| (layer, part.rate(now))).collect();
+        let below = move |(_, rate): &(u8, u64)| (1..all).contains(rate);
+        parts.into_iter().filter(below).chain([(u8::MAX, all)])
     }
 
     /// Packets that did not come, and were not repeated.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::layer::Layer;
 use super::stall::Stall;
 use super::{LegId, Reception, RoomId};
-use crate::leg::{Leg, SlotId};
+use crate::leg::{Leg, Packet, SlotId, Temporal};
 use crate::{CaptureClock, Codec, Kind, SourceId};
 
 /// Sizes that a video may come in.
@@ -94,11 +94,43 @@ pub(super) struct Subscriber {
     pub(super) wanted: Option<usize>,
     /// The size that flows; `None` waits for a picture that needs no other.
     pub(super) current: Option<usize>,
+    /// The highest of its temporal layers that it should get, and that flows.
+    pub(super) temporal_wanted: u8,
+    pub(super) temporal: u8,
     /// Packets that were sent, and the bytes of payload in them.
     pub(super) packets: u64,
     pub(super) bytes: u64,
     /// Times that its pictures stood still.
     pub(super) freezes: u64,
+}
+
+impl Subscriber {
+    pub(super) fn new(member: Key, slot: SlotId) -> Self {
+        Self {
+            member,
+            slot,
+            wanted: Some(0),
+            current: None,
+            temporal_wanted: u8::MAX,
+            temporal: u8::MAX,
+            packets: 0,
+            bytes: 0,
+            freezes: 0,
+        }
+    }
+
+    /// Whether a packet of the size that flows is of a temporal layer that does. Layers begin and
+    /// end with a picture.
+    pub(super) fn takes(&mut self, packet: &Packet) -> bool {
+        let Temporal { first, layer, sync } = packet.temporal;
+        if packet.begins {
+            self.temporal = self.temporal_wanted;
+        } else if first {
+            let highest = if sync { self.temporal.max(layer) } else { self.temporal };
+            self.temporal = highest.min(self.temporal_wanted);
+        }
+        layer <= self.temporal
+    }
 }
 
 /// The other end of it.

@@ -56,15 +56,7 @@ impl MediaRouter {
         let member = &mut self.members[publisher];
         let Some(publication) = &mut member.publications[kind.index()] else { return };
         let layer = 0;
-        let subscriber = Subscriber {
-            member: key,
-            slot,
-            wanted: Some(layer),
-            current: None,
-            packets: 0,
-            bytes: 0,
-            freezes: 0,
-        };
+        let subscriber = Subscriber::new(key, slot);
         publication.subscribers.push(subscriber);
         if kind == Kind::Video {
             publication.layers[layer].key_frames.want(now);

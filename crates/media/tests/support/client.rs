@@ -58,6 +58,8 @@ struct Camera {
     even: bool,
     time: u32,
     encoding: Duration,
+    temporal: bool,
+    base_layer: u8,
     sent: usize,
 }
 
@@ -142,6 +144,8 @@ impl Client {
                 even: false,
                 time: 0,
                 encoding: Duration::ZERO,
+                temporal: false,
+                base_layer: 0,
                 sent: 0,
             },
             simulcast: None,
@@ -161,6 +165,11 @@ impl Client {
     /// Pictures leave so much later than they were captured.
     pub fn set_encoding_time(&mut self, time: Duration) {
         self.camera.encoding = time;
+    }
+
+    /// Pictures come in three temporal layers.
+    pub fn set_temporal(&mut self) {
+        self.camera.temporal = true;
     }
 
     /// The time between two pictures.
@@ -316,7 +325,13 @@ impl Client {
             camera.time += u32::try_from((camera.interval.as_micros() * 9 + 50) / 100).unwrap();
             for part in 0..camera.packets {
                 let last = part + 1 == camera.packets;
-                let payload = picture::packet(camera.frame, key, part, last && !camera.even);
+                let mut payload = picture::packet(camera.frame, key, part, last && !camera.even);
+                if camera.temporal {
+                    // 0 2 1 2, and those of 1 and 2 need only what is below them.
+                    let layer = if key { 0 } else { [0, 2, 1, 2][usize::from(camera.frame & 3)] };
+                    camera.base_layer += u8::from(layer == 0 && part == 0);
+                    (payload[4], payload[5]) = (camera.base_layer, layer << 6 | 0x20);
+                }
                 let time = camera.time;
                 let mut api = self.rtc.direct_api();
                 let Some(stream) = api.stream_tx_by_mid(mid, None) else { return };
