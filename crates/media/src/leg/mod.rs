@@ -4,6 +4,7 @@
 //! Contract: after each change, [`Leg::poll`] until it answers [`Output::Timeout`]. Packets that
 //! were given to [`Leg::send`] go out after the next [`Leg::handle_timeout`].
 
+mod channels;
 mod format;
 mod incoming;
 mod negotiation;
@@ -24,6 +25,7 @@ use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{Candidate, IceConnectionState, IceCreds, Input, Rtc, RtcConfig, RtcError};
 
+pub(crate) use channels::{Message, Opening};
 pub(crate) use packet::{Packet, Temporal};
 pub(crate) use slot::{Label, SlotId};
 
@@ -70,6 +72,8 @@ pub(crate) struct Options {
     pub(crate) simulcast: bool,
     /// It has two lines, both ways.
     pub(crate) two_lines: bool,
+    /// It may have data channels.
+    pub(crate) data: bool,
     /// For what should not be guessed from the outside.
     pub(crate) seed: u64,
 }
@@ -86,6 +90,10 @@ pub(crate) enum Output {
     Packet(Box<Packet>),
     /// A subscriber's decoder is lost.
     KeyFrameWanted(SlotId),
+    /// The member opened a data channel.
+    Opened(Opening),
+    /// The member said something on one.
+    Message(Message),
     /// ICE and DTLS are up.
     Connected,
     /// The path's bandwidth as it seems now, in bits per second.
@@ -124,6 +132,7 @@ pub(crate) struct Leg {
     sources: incoming::Sources,
     slots: Slots,
     statistics: statistics::Statistics,
+    channels: channels::Channels,
     user: String,
     /// The engine's time: a few microseconds ahead where its pacer wanted them to pass.
     latest: Instant,
@@ -163,6 +172,7 @@ impl Leg {
             sources: incoming::Sources::default(),
             slots: Slots::new(options.seed),
             statistics: statistics::Statistics::default(),
+            channels: channels::Channels::default(),
             options,
             user,
             latest: now,
@@ -253,6 +263,16 @@ impl Leg {
             }
             E::MediaEgressStats(stats) => {
                 self.note_outgoing(&stats);
+                return None;
+            }
+            E::ChannelOpen(id, _) => Output::Opened(self.channel_opened(id)?),
+            E::ChannelData(data) => Output::Message(self.channel_message(data)?),
+            E::ChannelClose(id) => {
+                self.channel_closed(id);
+                return None;
+            }
+            E::ChannelBufferedAmountLow(_) => {
+                self.flush_channels();
                 return None;
             }
             E::Connected => Output::Connected,

@@ -74,7 +74,7 @@ impl Leg {
         if self.is_offering() {
             return None;
         }
-        let two_lines = self.options.two_lines;
+        let (two_lines, channel) = (self.options.two_lines, self.channel_config());
         let mut api = self.rtc.sdp_api();
         for line in &mut self.incoming {
             if let Some(mid) = line.mid {
@@ -87,6 +87,7 @@ impl Leg {
             let kind = str0m_kind(line.kind());
             line.mid = Some(api.add_media(kind, Direction::RecvOnly, None, None, simulcast));
         }
+        let unused = channel.map(|config| api.add_channel_with_config(config));
         let (sends, rests) = if two_lines {
             (Direction::SendRecv, Direction::RecvOnly)
         } else {
@@ -117,6 +118,9 @@ impl Leg {
             api.set_direction(mid, Direction::RecvOnly);
         }
         let (offer, pending) = api.apply()?;
+        if let Some(unused) = unused {
+            self.channel_line(unused);
+        }
         self.negotiation.version += 1;
         self.negotiation.due = false;
         let offer = offer.to_sdp_string();

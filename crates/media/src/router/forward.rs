@@ -44,11 +44,14 @@ impl MediaRouter {
                     member.traffic.key_frames_wanted += 1;
                     self.key_frame_wanted(key, slot);
                 }
+                leg::Output::Opened(opening) => self.channel_opened(key, &opening),
+                leg::Output::Message(message) => self.message(key, message),
                 leg::Output::Connected => {
                     member.connected = true;
                     member.deadlines.connected = None;
                     self.outputs.push_back(Output::Event(Event::Connected { leg }));
                     self.connected(key);
+                    self.open_channels(key);
                 }
                 leg::Output::Bandwidth(bandwidth) => {
                     // The first guess is as good as any until something is sent.

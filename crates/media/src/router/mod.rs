@@ -7,6 +7,7 @@
 //! ```
 
 mod bandwidth;
+mod data;
 mod demux;
 mod forward;
 mod key_frames;
@@ -140,6 +141,10 @@ pub struct Traffic {
     pub key_frames_asked: u64,
     /// Key frames that it asked for, in packets.
     pub key_frames_wanted: u64,
+    /// What it said on data channels, in messages.
+    pub messages: u64,
+    /// Messages of others that it did not get, because it is too slow.
+    pub messages_lost: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -212,6 +217,7 @@ impl MediaRouter {
             bitrate_limit: options.bitrate_limit,
             simulcast: options.simulcast && !options.two_lines,
             two_lines: options.two_lines,
+            data: options.data && !options.two_lines,
             seed: self.options.seed ^ leg.0,
         };
         let engine = Leg::new(now, &self.shared, leg_options);

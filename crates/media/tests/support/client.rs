@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use peerway_media::{Kind, LegId, Transport};
 use str0m::change::SdpOffer;
+use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::media::{MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpWrite, Ssrc};
@@ -82,6 +83,9 @@ pub struct Client {
     pub stalled: bool,
     /// What others send comes on its own two lines.
     pub two_lines: bool,
+    /// What came on data channels, with their labels.
+    pub messages: Vec<(String, Vec<u8>)>,
+    channels: BTreeMap<String, ChannelId>,
     lines: BTreeMap<Mid, (String, Kind)>,
     sources: BTreeMap<u32, Mid>,
     mids: [Option<Mid>; 2],
@@ -129,6 +133,8 @@ impl Client {
             mute: false,
             stalled: false,
             two_lines: false,
+            messages: Vec::new(),
+            channels: BTreeMap::new(),
             lines: BTreeMap::new(),
             sources: BTreeMap::new(),
             mids: [None, None],
@@ -180,6 +186,27 @@ impl Client {
     /// Packets of video that were sent.
     pub fn video_sent(&self) -> usize {
         self.camera.sent
+    }
+
+    /// Opens a data channel.
+    pub fn open_channel(&mut self, config: ChannelConfig) {
+        self.rtc.direct_api().create_data_channel(config);
+    }
+
+    /// Closes one.
+    pub fn close_channel(&mut self, label: &str) {
+        self.rtc.direct_api().close_data_channel(self.channels[label]);
+    }
+
+    /// How a channel was opened.
+    pub fn channel(&mut self, label: &str) -> Option<ChannelConfig> {
+        let id = *self.channels.get(label)?;
+        self.rtc.channel(id)?.config().cloned()
+    }
+
+    /// Sends on a channel. `false`: it is full.
+    pub fn say(&mut self, label: &str, message: &[u8]) -> bool {
+        self.rtc.channel(self.channels[label]).unwrap().write(true, message).unwrap()
     }
 
     /// Answers an offer. `None`: it does not.
@@ -378,6 +405,16 @@ impl Client {
                     self.camera.key = true;
                 }
                 Output::Event(Event::Closed) => self.closed = true,
+                Output::Event(Event::ChannelOpen(id, label)) => {
+                    self.channels.insert(label, id);
+                }
+                Output::Event(Event::ChannelClose(id)) => {
+                    self.channels.retain(|_, known| *known != id);
+                }
+                Output::Event(Event::ChannelData(data)) => {
+                    let found = self.channels.iter().find(|(_, id)| **id == data.id).unwrap();
+                    self.messages.push((found.0.clone(), data.data));
+                }
                 Output::Event(Event::RtpPacket(packet)) => {
                     let mid = self.mid(packet.header.ssrc);
                     let line = mid.and_then(|mid| self.lines.get(&mid)).cloned();
