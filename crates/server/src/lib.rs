@@ -15,6 +15,7 @@ mod server;
 mod sfu;
 mod transport;
 pub mod turn;
+mod udp;
 
 pub use server::{Control, Server, StartError, check};
 pub use transport::engineio;

@@ -9,11 +9,9 @@
 //! Each worker and each task has a `peerway_turn::Server` of its own; what they share is
 //! `peerway_turn::Shared`, the relay ports (`ports.rs`) and the reports (`reports.rs`).
 
-mod batch;
 mod data;
 mod hairpin;
 mod ice;
-mod listen;
 mod ports;
 mod reports;
 mod settings;
@@ -38,11 +36,12 @@ use crate::edge::Crowd;
 use crate::http::Certificates;
 use crate::metrics::Metrics;
 use crate::server::StartError;
+use crate::udp::listen::Unbound;
+use crate::udp::{Inboxes, StopOnDrop, listen};
 use hairpin::Directory;
-use listen::Listeners;
 use ports::RelayPorts;
 use reports::Reports;
-use worker::{Waker, Worker};
+use worker::Worker;
 
 /// What workers and tasks share.
 #[derive(Debug)]
@@ -52,6 +51,7 @@ struct Common {
     reports: Reports,
     data: Arc<data::DataConnections>,
     directory: Directory,
+    inboxes: Inboxes,
     connections: Crowd,
     settings: settings::IoSettings,
 }
@@ -81,8 +81,18 @@ impl Turn {
         let certificates = settings::certificates(config).map_err(StartError::Config)?;
         let locals = listen::local_addresses();
         let io = settings::IoSettings::new(config);
-        let Listeners { udp, tcp, tls } =
-            listen::bind(&config.turn, certificates.is_some(), &locals, io.workers)?;
+        let told = |transport: Transport| {
+            move |Unbound { address, cause }| StartError::Turn {
+                transport: transport.name().to_uppercase(),
+                address,
+                cause,
+            }
+        };
+        let turn = &config.turn;
+        let tls = if certificates.is_some() { &turn.tls[..] } else { &[] };
+        let udp = listen::udp(&turn.udp, &locals, io.workers).map_err(told(Transport::Udp))?;
+        let tcp = listen::tcp(&turn.tcp, &locals).map_err(told(Transport::Tcp))?;
+        let tls = listen::tcp(tls, &locals).map_err(told(Transport::Tls))?;
         let addresses: Vec<_> = udp
             .iter()
             .map(|it| (Transport::Udp, it.address))
@@ -106,6 +116,7 @@ impl Turn {
             reports: Reports::new(metrics),
             data: Arc::default(),
             directory: Directory::new(relays, config.turn.relay_ports.0.clone()),
+            inboxes: Inboxes::default(),
             connections: Crowd::default(),
             settings: io,
         });
@@ -178,16 +189,6 @@ impl Turn {
                 stop.clone(),
             ));
         }
-    }
-}
-
-/// Ends a thread together with the task that waits for it, however that ends: a runtime may be
-/// dropped without the server having been stopped.
-struct StopOnDrop(Arc<Waker>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.stop();
     }
 }
 

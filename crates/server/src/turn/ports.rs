@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::clock;
 use crate::config::{ExternalAddress, TurnConfig};
+use crate::udp::listen::{advertise, default_route};
 
 /// How many ports are tried before there is none.
 const TRIES: u16 = 64;
@@ -50,7 +51,7 @@ pub(super) struct Opened<S> {
 
 impl RelayPorts {
     pub(super) fn new(config: &TurnConfig, locals: &[IpAddr]) -> Self {
-        let defaults = [default_route(Family::V4), default_route(Family::V6)];
+        let defaults = [default_route(false), default_route(true)];
         Self {
             range: config.relay_ports.0.clone(),
             addresses: config.relay_addresses.clone(),
@@ -189,15 +190,7 @@ impl RelayPorts {
 
     /// An address of ours as the world sees it.
     pub(super) fn advertise(&self, own: SocketAddr) -> SocketAddr {
-        if self.externals.is_empty() || own.ip().is_loopback() {
-            return own;
-        }
-        let named = |it: &&ExternalAddress| it.private == Some(own.ip());
-        let general =
-            |it: &&ExternalAddress| it.private.is_none() && it.public.is_ipv4() == own.is_ipv4();
-        let external =
-            self.externals.iter().find(named).or_else(|| self.externals.iter().find(general));
-        external.map_or(own, |it| SocketAddr::new(it.public, own.port()))
+        advertise(&self.externals, own)
     }
 
     /// Where to send what goes to `peer`: relays of our own are reached directly, because not every
@@ -270,21 +263,6 @@ fn tcp_socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
-}
-
-/// The address from which the machine reaches the internet. Nothing is sent: connecting a UDP
-/// socket only asks the routing table.
-fn default_route(family: Family) -> Option<IpAddr> {
-    let (any, somewhere): (IpAddr, IpAddr) = match family {
-        Family::V4 => (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()),
-        Family::V6 => {
-            let documentation = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-            (Ipv6Addr::UNSPECIFIED.into(), documentation.into())
-        }
-    };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect((somewhere, 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
 }
 
 #[cfg(test)]

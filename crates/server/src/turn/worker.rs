@@ -7,23 +7,18 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::ops::Range;
-use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollTimeout};
 use peerway_turn::{
     ClientId, Command, FiveTuple, Now, OpenError, Opened, RelayId, Server, ToClient, ToPeer,
     Transport,
 };
 
 use super::Common;
-use super::batch::{BATCH, Outgoing, Sending, Slots};
-use super::hairpin::Parcel;
-use super::listen::Bound;
 use crate::clock;
+use crate::udp::{BATCH, Bound, Outgoing, Parcel, Sending, Slots, Waker, watch};
 
 /// Sockets that one look at the kernel can name.
 const EVENTS: usize = 256;
@@ -56,7 +51,7 @@ struct Running {
     epoll: Epoll,
     waker: Arc<Waker>,
     listeners: Vec<Bound<UdpSocket>>,
-    /// Its place in the [`super::hairpin::Directory`].
+    /// Its place in the [`crate::udp::Inboxes`].
     index: usize,
     /// By [`RelayId`].
     relays: Vec<Option<Relay>>,
@@ -68,8 +63,8 @@ struct Running {
     inbox: Parcel,
     slots: Slots,
     sending: Sending,
-    to_clients: Vec<Outgoing>,
-    to_peers: Vec<Outgoing>,
+    to_clients: Vec<Outgoing<Range<usize>>>,
+    to_peers: Vec<Outgoing<Range<usize>>>,
     next_report: Instant,
 }
 
@@ -86,44 +81,14 @@ struct Relay {
     bursts: bool,
 }
 
-/// Ends a worker from another thread.
-#[derive(Debug)]
-pub(super) struct Waker {
-    event: EventFd,
-    stop: AtomicBool,
-}
-
-impl Waker {
-    pub(super) fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.wake();
-    }
-
-    pub(super) fn wake(&self) {
-        if let Err(error) = self.event.write(1) {
-            tracing::error!(%error, "cannot wake a TURN thread");
-        }
-    }
-}
-
-impl std::fmt::Debug for Bound<UdpSocket> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.address.fmt(f)
-    }
-}
-
 impl Worker {
     pub(super) fn new(common: Arc<Common>, listeners: Vec<Bound<UdpSocket>>) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let waker = Arc::new(Waker {
-            event: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
-            stop: AtomicBool::new(false),
-        });
-        watch(&epoll, &waker.event, WAKER)?;
+        let waker = Arc::new(Waker::new(&epoll, WAKER)?);
         for (index, listener) in listeners.iter().enumerate() {
             watch(&epoll, &listener.socket, index as u64)?;
         }
-        let index = common.directory.join(waker.clone());
+        let index = common.inboxes.join(waker.clone());
         Ok(Self { common, epoll, waker, listeners, index })
     }
 
@@ -158,7 +123,7 @@ impl Worker {
 impl Running {
     fn run(mut self) {
         let mut events = [EpollEvent::empty(); EVENTS];
-        while !self.waker.stop.load(Ordering::Relaxed) {
+        while !self.waker.is_stopped() {
             let ready = match self.epoll.wait(&mut events, self.timeout()) {
                 Ok(ready) => ready,
                 Err(nix::errno::Errno::EINTR) => 0,
@@ -241,7 +206,7 @@ impl Running {
             }
         }
         let to = self.common.ports.inward(address, peer);
-        self.to_peers.push(Outgoing { socket: relay.0, to, range });
+        self.to_peers.push(Outgoing { socket: relay.0, to, payload: range });
     }
 
     /// Queues what a peer sent for the client of a relay.
@@ -259,15 +224,14 @@ impl Running {
         };
         let Some(socket) = self.listener(to.server) else { return };
         let range = self.slots.wrap(&range, envelope.header(), envelope.padding);
-        self.to_clients.push(Outgoing { socket, to: to.client, range });
+        self.to_clients.push(Outgoing { socket, to: to.client, payload: range });
     }
 
     /// What clients of other workers sent to relays of this one.
     fn read_parcels(&mut self, now: Now) {
-        // Nothing else reads it, and an error can only say that it was 0.
-        let _ = self.waker.event.read();
+        self.waker.clear();
         let mut inbox = std::mem::take(&mut self.inbox);
-        self.common.directory.collect(self.index, &mut inbox);
+        self.common.inboxes.collect(self.index, &mut inbox);
         inbox.drain(|from, to, payload| {
             let Some(relay) = self.by_address.get(&to).copied() else { return };
             if self.slots.is_full() {
@@ -303,16 +267,21 @@ impl Running {
     /// Sends what was received, and makes room.
     fn flush(&mut self) {
         let (slots, relays, listeners) = (&self.slots, &self.relays, &self.listeners);
-        self.sending.flush(slots, &mut self.to_peers, |index| {
+        let bytes = |range: &Range<usize>| slots.bytes(range.clone());
+        gather(&mut self.to_peers);
+        self.sending.send(&self.to_peers, bytes, |index| {
             relays.get(index)?.as_ref().map(|relay| &relay.socket)
         });
-        self.sending.flush(slots, &mut self.to_clients, |index| {
+        gather(&mut self.to_clients);
+        self.sending.send(&self.to_clients, bytes, |index| {
             listeners.get(index).map(|listener| &listener.socket)
         });
+        self.to_peers.clear();
+        self.to_clients.clear();
         self.slots.clear();
         for (worker, parcel) in self.parcels.iter_mut().enumerate() {
             if !parcel.is_empty() {
-                self.common.directory.hand_over(worker, parcel);
+                self.common.inboxes.hand_over(worker, parcel);
             }
         }
     }
@@ -387,7 +356,10 @@ impl Running {
     }
 }
 
-/// Level-triggered: what a batch leaves behind is told again.
-fn watch(epoll: &Epoll, socket: impl AsFd, data: u64) -> io::Result<()> {
-    Ok(epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, data))?)
+/// Puts together what goes to one destination. The starts of ranges grow with the time of arrival:
+/// the order of a destination is kept.
+fn gather(queue: &mut [Outgoing<Range<usize>>]) {
+    queue.sort_unstable_by(|a, b| {
+        (a.socket, a.to, a.payload.start).cmp(&(b.socket, b.to, b.payload.start))
+    });
 }

@@ -4,34 +4,39 @@
 //! was asked, and a client's relay is on it too.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::config::{ListenAddress, TurnConfig};
-use crate::server::StartError;
+use crate::config::{ExternalAddress, ListenAddress};
 
 /// What the kernel holds for us while a thread is busy; it may give less (`net.core.rmem_max`).
 const BUFFER: usize = 4 * 1024 * 1024;
 const BACKLOG: i32 = 1024;
 
 /// A bound socket and where.
-pub(super) struct Bound<S> {
-    pub(super) address: SocketAddr,
-    pub(super) socket: S,
+pub(crate) struct Bound<S> {
+    pub(crate) address: SocketAddr,
+    pub(crate) socket: S,
 }
 
-pub(super) struct Listeners {
-    /// One socket for each worker.
-    pub(super) udp: Vec<Bound<Vec<UdpSocket>>>,
-    pub(super) tcp: Vec<Bound<TcpListener>>,
-    pub(super) tls: Vec<Bound<TcpListener>>,
+impl<S> std::fmt::Debug for Bound<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug)]
+pub(crate) struct Unbound {
+    pub(crate) address: SocketAddr,
+    pub(crate) cause: io::Error,
 }
 
 /// The machine's addresses, but for those that need a scope.
-pub(super) fn local_addresses() -> Vec<IpAddr> {
+pub(crate) fn local_addresses() -> Vec<IpAddr> {
     let interfaces = match getifaddrs() {
         Ok(interfaces) => interfaces,
         Err(error) => {
@@ -53,34 +58,31 @@ pub(super) fn local_addresses() -> Vec<IpAddr> {
     addresses
 }
 
-/// Binds everything that is configured.
-pub(super) fn bind(
-    config: &TurnConfig,
-    with_tls: bool,
+/// One UDP socket of each address for each worker.
+pub(crate) fn udp(
+    listen: &[ListenAddress],
     locals: &[IpAddr],
     workers: usize,
-) -> Result<Listeners, StartError> {
-    let tls = if with_tls { &config.tls[..] } else { &[] };
-    Ok(Listeners {
-        udp: each(&config.udp, locals, "UDP", |address| udp(address, workers))?,
-        tcp: each(&config.tcp, locals, "TCP", tcp)?,
-        tls: each(tls, locals, "TLS", tcp)?,
-    })
+) -> Result<Vec<Bound<Vec<UdpSocket>>>, Unbound> {
+    each(listen, locals, |address| bind_udp(address, workers))
+}
+
+/// A TCP socket for each address.
+pub(crate) fn tcp(
+    listen: &[ListenAddress],
+    locals: &[IpAddr],
+) -> Result<Vec<Bound<TcpListener>>, Unbound> {
+    each(listen, locals, bind_tcp)
 }
 
 fn each<S>(
     listen: &[ListenAddress],
     locals: &[IpAddr],
-    transport: &str,
     bind: impl Fn(SocketAddr) -> io::Result<Bound<S>>,
-) -> Result<Vec<Bound<S>>, StartError> {
+) -> Result<Vec<Bound<S>>, Unbound> {
     let mut sockets = Vec::new();
     for ListenAddress { ip, port } in listen {
-        let told = |ip: &IpAddr, cause| StartError::Turn {
-            transport: transport.to_owned(),
-            address: SocketAddr::new(*ip, *port),
-            cause,
-        };
+        let told = |ip: &IpAddr, cause| Unbound { address: SocketAddr::new(*ip, *port), cause };
         if let Some(ip) = ip {
             sockets.push(bind(SocketAddr::new(*ip, *port)).map_err(|error| told(ip, error))?);
             continue;
@@ -90,7 +92,7 @@ fn each<S>(
                 Ok(bound) => sockets.push(bound),
                 // An interface that has just come or gone is no reason not to start.
                 Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                    tracing::warn!(%error, %ip, port, transport, "TURN cannot listen here");
+                    tracing::warn!(%error, %ip, port, "cannot listen here");
                 }
                 Err(error) => return Err(told(ip, error)),
             }
@@ -100,7 +102,7 @@ fn each<S>(
 }
 
 /// One socket for each worker, among which the kernel deals out clients.
-fn udp(address: SocketAddr, workers: usize) -> io::Result<Bound<Vec<UdpSocket>>> {
+fn bind_udp(address: SocketAddr, workers: usize) -> io::Result<Bound<Vec<UdpSocket>>> {
     // With SO_REUSEPORT a second server of the same user could take a part of our clients, and we
     // of its: so first find out that nobody else is there.
     let first = udp_socket(address, false)?;
@@ -126,7 +128,7 @@ fn udp_socket(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-fn tcp(address: SocketAddr) -> io::Result<Bound<TcpListener>> {
+fn bind_tcp(address: SocketAddr) -> io::Result<Bound<TcpListener>> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -140,7 +142,7 @@ fn tcp(address: SocketAddr) -> io::Result<Bound<TcpListener>> {
 }
 
 /// One socket of each address for each worker.
-pub(super) fn deal_out(
+pub(crate) fn deal_out(
     listeners: Vec<Bound<Vec<UdpSocket>>>,
     workers: usize,
 ) -> Vec<Vec<Bound<UdpSocket>>> {
@@ -151,4 +153,30 @@ pub(super) fn deal_out(
         }
     }
     dealt
+}
+
+/// The address from which the machine reaches the internet. Nothing is sent: connecting a UDP
+/// socket only asks the routing table.
+pub(crate) fn default_route(v6: bool) -> Option<IpAddr> {
+    let (any, somewhere): (IpAddr, IpAddr) = if v6 {
+        let documentation = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+        (Ipv6Addr::UNSPECIFIED.into(), documentation.into())
+    } else {
+        (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into())
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((somewhere, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// An address of the machine as the world sees it.
+pub(crate) fn advertise(externals: &[ExternalAddress], own: SocketAddr) -> SocketAddr {
+    if externals.is_empty() || own.ip().is_loopback() {
+        return own;
+    }
+    let named = |it: &&ExternalAddress| it.private == Some(own.ip());
+    let general =
+        |it: &&ExternalAddress| it.private.is_none() && it.public.is_ipv4() == own.is_ipv4();
+    let external = externals.iter().find(named).or_else(|| externals.iter().find(general));
+    external.map_or(own, |it| SocketAddr::new(it.public, own.port()))
 }
