@@ -98,7 +98,7 @@ start_server() {
   local flags=(--port "$port" --key "$key" --concurrent_limit 100000) command
   case $1 in
     # PeerServer has no TURN.
-    peerway) command=("$peerway" "${flags[@]}" --sessions_per_address 1000000 --no-turn) ;;
+    peerway) command=("$peerway" "${flags[@]}" --sessions_per_address 1000000 --no-turn --no-sfu) ;;
     peerserver) command=("$peerserver" "${flags[@]}") ;;
     socketio) command=(env NODE_PATH="$cache/node_modules" node "$here/socketio/server.cjs" "$port") ;;
   esac

@@ -117,8 +117,8 @@ function peerway() {
     fileURLToPath(new URL(`../../target/${profile}/peerway`, import.meta.url)),
   );
   const path = process.env.E2E_BIN ?? built.find(existsSync) ?? built[0];
-  // The ports of TURN are the same for all, so a server that is not to relay does without.
-  return { path, health: 'healthz', withoutTurn: ['--no-turn'], endsAtOnce: true, forApps: configured };
+  // The ports of TURN and the SFU are the same for all, so a server that is not to relay does without.
+  return { path, health: 'healthz', withoutTurn: ['--no-turn', '--no-sfu'], endsAtOnce: true, forApps: configured };
 }
 
 function configured(apps, tables = {}) {

@@ -18,7 +18,7 @@ export class TurnStage extends Stage {
     this.authority = await Authority.found();
     const config = `${this.authority.directory}/peerway.toml`;
     await writeFile(config, settings(this.authority));
-    this.server = await Server.start({ flags: ['--config', config] });
+    this.server = await Server.start({ flags: ['--config', config, '--no-sfu'] });
     this.pages = await Pages.start();
     this.seats = [{ browser: await launch(this.browserName, { authority: this.authority }), host: '127.0.0.1' }];
   }

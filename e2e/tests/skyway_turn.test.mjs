@@ -30,7 +30,7 @@ class TurnStage extends Stage {
   startServer() {
     const anyPort = ['127.0.0.1:0'];
     const turn = { udp: anyPort, tcp: anyPort, tls: [] };
-    return Server.start({ flags: [], apps, tables: { skyway: { vendor_hosts: this.#vendorHosts }, turn } });
+    return Server.start({ flags: ['--no-sfu'], apps, tables: { skyway: { vendor_hosts: this.#vendorHosts }, turn } });
   }
 }
 

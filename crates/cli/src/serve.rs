@@ -76,6 +76,9 @@ pub(crate) struct ServeArgs {
     /// Serve no STUN and TURN
     #[arg(long = "no-turn", alias = "no_turn")]
     no_turn: bool,
+    /// Forward no media: no rooms of type sfu
+    #[arg(long = "no-sfu", alias = "no_sfu")]
+    no_sfu: bool,
     /// What to log: error, warn, info, debug, trace [default: info]
     #[arg(long = "log_level", alias = "log-level", value_name = "LEVEL")]
     log_level: Option<String>,
@@ -119,6 +122,7 @@ impl ServeArgs {
             ("proxied", self.proxied),
             ("accept_any_key", self.accept_any_key.then_some(true)),
             ("turn.enabled", self.no_turn.then_some(false)),
+            ("sfu.enabled", self.no_sfu.then_some(false)),
         ];
         for (name, on) in switches {
             if let Some(on) = on {

@@ -15,7 +15,7 @@ use echo::Echo;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config { host: "127.0.0.1".into(), port: 0, ..Config::default() };
-    config.turn.enabled = false;
+    (config.turn.enabled, config.sfu.enabled) = (false, false);
     if let Some(millis) = std::env::args().nth(1) {
         config.engineio.ping_interval = Millis(Duration::from_millis(millis.parse()?));
     }

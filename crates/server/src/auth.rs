@@ -25,6 +25,8 @@ pub struct App {
     origins: Vec<OriginRule>,
     /// Whether its clients are given credentials for TURN.
     pub turn: bool,
+    /// Whether its clients may open rooms whose media the server forwards.
+    sfu: bool,
     secret: Option<Secret>,
     require_signed_id: bool,
     quota: Quota,
@@ -125,7 +127,7 @@ impl Apps {
         let policy = |app: &App| AppPolicy {
             concurrent_limit: app.concurrent_limit,
             leave_after,
-            sfu: false,
+            sfu: app.sfu,
         };
         self.known.iter().map(|(key, app)| (key.clone(), policy(app))).collect()
     }
@@ -151,17 +153,13 @@ impl App {
         if config.secret.as_ref().is_some_and(|secret| secret.expose().len() < 16) {
             return Err(format!("app '{key}': the secret must have at least 16 characters"));
         }
-        if config.sfu {
-            return Err(format!(
-                "app '{key}': sfu = true, but this version has no selective forwarding unit"
-            ));
-        }
         Ok(Self {
             key,
             allow_discovery: config.allow_discovery.unwrap_or(defaults.allow_discovery),
             concurrent_limit: config.concurrent_limit.unwrap_or(defaults.concurrent_limit),
             origins: config.origins.iter().map(|origin| OriginRule::parse(origin)).collect(),
             turn: config.turn,
+            sfu: config.sfu && defaults.sfu.enabled,
             secret: config.secret.clone(),
             require_signed_id: config.require_signed_id,
             quota: Quota::new(&config.quota),

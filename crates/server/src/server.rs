@@ -24,6 +24,7 @@ use crate::http::{self, Certificates};
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::outbox::Outboxes;
+use crate::sfu::Sfu;
 use crate::transport::engineio::{self, Application};
 use crate::transport::skyway::SkyWay;
 use crate::turn::{Turn, TurnControl};
@@ -57,6 +58,22 @@ pub enum StartError {
         /// Why.
         cause: std::io::Error,
     },
+    /// An address cannot be listened on for the forwarding unit.
+    #[error(
+        "cannot listen for the SFU on {address} ({transport}): {cause}; is another server running? \
+         sfu.{} says where to listen, --no-sfu goes without", transport.to_lowercase()
+    )]
+    Sfu {
+        /// UDP or TCP.
+        transport: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The forwarding unit cannot start for another reason.
+    #[error("cannot start the SFU: {0}")]
+    SfuIo(std::io::Error),
     /// TURN cannot start for another reason.
     #[error("cannot start TURN: {0}")]
     TurnIo(std::io::Error),
@@ -73,6 +90,7 @@ pub struct Server {
     local_addr: SocketAddr,
     certificates: Option<Arc<Certificates>>,
     turn: Option<Turn>,
+    sfu: Option<Sfu>,
     node: JoinHandle<()>,
     stop: CancellationToken,
     socketio: Option<SocketIo>,
@@ -134,7 +152,9 @@ impl Server {
         let keys = apps.keys().map(ToOwned::to_owned).collect();
         let turn = Turn::bind(&config, keys, local_addr, metrics.clone())?;
         let broker = Broker::new(settings(&config, &apps), clock::wall());
-        let (node, handle) = Node::new(broker, MemoryHub::default().join(), metrics.clone(), None);
+        let (sfu, media) = Sfu::bind(&config, metrics.clone())?.unzip();
+        let hub = MemoryHub::default();
+        let (node, handle) = Node::new(broker, hub.join(), metrics.clone(), media);
         let limits = &config.limits;
         let outboxes = Outboxes::new(limits.outbox_size.0, limits.outbox_total.0);
         let edge = Arc::new(Edge {
@@ -153,7 +173,7 @@ impl Server {
         let node = tokio::spawn(node.run());
         let stop = CancellationToken::new();
         let socketio = None;
-        Ok(Self { edge, listener, local_addr, certificates, turn, node, stop, socketio })
+        Ok(Self { edge, listener, local_addr, certificates, turn, sfu, node, stop, socketio })
     }
 
     /// Serves something else over Socket.IO than SkyWay's dialect.
@@ -185,7 +205,7 @@ impl Server {
 
     /// Serves until stopped: then accepts nobody, tells every client, and waits for them.
     pub async fn run(self) {
-        let Self { edge, listener, certificates, turn, node, stop, socketio, .. } = self;
+        let Self { edge, listener, certificates, turn, sfu, node, stop, socketio, .. } = self;
         let socketio = match socketio {
             Some(SocketIo(make)) => make(edge.clone()),
             None => engineio::router(edge.clone(), SkyWay::new(edge.clone())),
@@ -193,6 +213,9 @@ impl Server {
         let router = http::router(edge.clone(), socketio);
         if let Some(turn) = turn {
             turn.start(&edge.tasks, &stop);
+        }
+        if let Some(sfu) = sfu {
+            sfu.start(&edge.tasks, &stop);
         }
         http::accept_loop(listener, certificates, router, edge.clone(), stop).await;
         edge.node.shut_down().await;
@@ -221,7 +244,7 @@ fn settings(config: &Config, apps: &Apps) -> Settings {
         other_apps: AppPolicy {
             concurrent_limit: config.concurrent_limit,
             leave_after: config.leave_after.map(|after| after.0),
-            sfu: false,
+            sfu: config.sfu.enabled,
         },
         expire_after: config.expire_timeout.0,
         probe_timeout: config.probe_timeout.0,

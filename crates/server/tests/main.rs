@@ -14,7 +14,10 @@ mod liveness;
 mod proxied;
 mod reconnect;
 mod relay;
+#[path = "../../media/tests/support/mod.rs"]
+mod media_clients;
 mod rooms;
+mod sfu;
 mod shutdown;
 mod signed_ids;
 mod skyway;

@@ -236,11 +236,3 @@ async fn turn_needs_a_permission_and_a_quota() {
     assert_eq!(client.told("OPEN").await.get("turnCredential"), None);
     client.told_error("turn-limited").await;
 }
-
-#[tokio::test]
-async fn a_forwarding_unit_cannot_be_switched_on() {
-    let mut config = Config::default();
-    app(|app| app.sfu = true)(&mut config);
-    let error = peerway_server::check(&config).unwrap_err();
-    assert!(error.contains("no selective forwarding unit"), "{error}");
-}

@@ -101,6 +101,7 @@ mod tests {
         config.turn.udp = vec!["127.0.0.1:0".parse().unwrap()];
         (config.turn.tcp, config.turn.tls) = (Vec::new(), Vec::new());
         config.turn.workers = Some(1);
+        config.sfu.enabled = false;
         let server = Server::bind(config).await.unwrap();
         let port = server.local_addr().port();
         tokio::spawn(server.run());

@@ -23,7 +23,7 @@ impl TestServer {
     /// A server with settings of its own.
     pub async fn with(edit: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { host: "127.0.0.1".into(), port: 0, ..Config::default() };
-        config.turn.enabled = false;
+        (config.turn.enabled, config.sfu.enabled) = (false, false);
         edit(&mut config);
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let bound = runtime.spawn(async {

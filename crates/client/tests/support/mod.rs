@@ -19,6 +19,7 @@ impl Server {
     pub async fn start() -> Self {
         let mut config = Config::default();
         (config.host, config.port, config.turn.enabled) = ("127.0.0.1".into(), 0, false);
+        config.sfu.enabled = false;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

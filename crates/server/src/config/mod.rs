@@ -5,6 +5,7 @@ mod addresses;
 mod engineio;
 mod layers;
 mod reference;
+mod sfu;
 mod skyway;
 mod turn;
 mod units;
@@ -19,6 +20,8 @@ pub use addresses::{ExternalAddress, ListenAddress, Net, PortRange};
 pub use engineio::EngineIoConfig;
 pub use layers::{ConfigError, Layers};
 pub use reference::{example_toml, reference_markdown};
+pub(crate) use sfu::MOST_WORKERS;
+pub use sfu::SfuConfig;
 pub use skyway::{QuotaConfig, SkyWayConfig};
 pub use turn::TurnConfig;
 pub use units::{Bytes, Millis};
@@ -94,6 +97,8 @@ pub struct Config {
     pub engineio: EngineIoConfig,
     /// STUN and TURN.
     pub turn: TurnConfig,
+    /// Rooms of type sfu.
+    pub sfu: SfuConfig,
     /// Clients of SkyWay.
     pub skyway: SkyWayConfig,
     /// Prometheus metrics at `/metrics`.
@@ -129,6 +134,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             engineio: EngineIoConfig::default(),
             turn: TurnConfig::default(),
+            sfu: SfuConfig::default(),
             skyway: SkyWayConfig::default(),
             metrics: MetricsConfig::default(),
             log: LogConfig::default(),
@@ -166,9 +172,18 @@ pub struct AppConfig {
     /// Give the app's clients credentials for TURN.
     #[serde(default = "yes")]
     pub turn: bool,
-    /// Let the app's clients open rooms of type sfu. This version cannot serve them yet.
-    #[serde(default)]
+    /// Let the app's clients open rooms of type sfu.
+    #[serde(default = "yes")]
     pub sfu: bool,
+    /// Members of one room of type sfu that may publish at the same time; that of `[sfu]` if unset.
+    #[serde(default)]
+    #[schemars(extend("examples" = [10]))]
+    pub publishers_per_room: Option<usize>,
+    /// Bits per second that browsers are asked to send at most in rooms of type sfu; that of `[sfu]`
+    /// if unset.
+    #[serde(default)]
+    #[schemars(extend("examples" = [1_000_000]))]
+    pub bitrate_per_publisher: Option<u64>,
     /// What the app may use in a month.
     #[serde(default)]
     pub quota: QuotaConfig,
@@ -190,7 +205,9 @@ impl AppConfig {
             allow_discovery: None,
             concurrent_limit: None,
             turn: true,
-            sfu: false,
+            sfu: true,
+            publishers_per_room: None,
+            bitrate_per_publisher: None,
             quota: QuotaConfig::default(),
         }
     }
@@ -398,6 +415,7 @@ impl Config {
         if self.base_path() == "/socket.io/" {
             return Err("path must not be /socket.io, where Socket.IO clients come".into());
         }
+        self.sfu.validate()?;
         self.turn.validate()
     }
 

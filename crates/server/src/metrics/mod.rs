@@ -1,6 +1,7 @@
 //! Counters for Prometheus, fed by what the broker and the transports report.
 
 mod rooms;
+mod sfu;
 mod turn;
 
 use std::fmt;
@@ -34,6 +35,8 @@ struct TypeLabels {
 }
 
 use rooms::RoomMetrics;
+pub(crate) use sfu::SfuCounts;
+pub use sfu::SfuMetrics;
 pub use turn::TurnMetrics;
 
 /// The kinds of transport a session can have, as metrics name them.
@@ -72,6 +75,8 @@ struct Signals {
 pub struct Metrics {
     /// Of the TURN server.
     pub turn: TurnMetrics,
+    /// Of the forwarding unit.
+    pub sfu: SfuMetrics,
     registry: Registry,
     sessions: Family<TransportLabel, Gauge>,
     peers: Gauge,
@@ -123,6 +128,7 @@ impl Metrics {
             slow_readers: Counter::default(),
             relay_latency: latency,
             turn: TurnMetrics::default(),
+            sfu: SfuMetrics::default(),
         };
         metrics.register();
         metrics
@@ -143,6 +149,7 @@ impl Metrics {
         }
         let it = &mut self.registry;
         self.turn.register(it);
+        self.sfu.register(it);
         it.register("sessions", "Open client transports", self.sessions.clone());
         it.register("peers", "Registered peers", self.peers.clone());
         it.register("peers_opened", "Peers registered since start", self.peers_opened.clone());

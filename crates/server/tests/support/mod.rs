@@ -4,6 +4,7 @@
 mod certificate;
 mod echo;
 mod http;
+mod member;
 mod panics;
 mod server;
 mod skyway;
@@ -21,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use certificate::{Files, connector, local_name};
 pub(crate) use http::{Answer, Request};
+pub(crate) use member::{Member, Path};
 pub(crate) use server::{TestServer, peer_target};
 pub(crate) use skyway::{SkyWay, query as skyway_query};
 pub(crate) use socket::Socket;

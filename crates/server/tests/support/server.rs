@@ -34,6 +34,7 @@ impl TestServer {
         config.probe_timeout = millis(0);
         // Its ports are fixed; tests of TURN take free ones.
         config.turn.enabled = false;
+        config.sfu.enabled = false;
         edit(&mut config);
         Self::run(Server::bind(config).await.expect("the server starts"))
     }
@@ -42,7 +43,7 @@ impl TestServer {
     pub(crate) async fn echo(edit: impl FnOnce(&mut Config)) -> Self {
         panics::watch();
         let mut config = Config { host: "127.0.0.1".into(), port: 0, ..Config::default() };
-        config.turn.enabled = false;
+        (config.turn.enabled, config.sfu.enabled) = (false, false);
         edit(&mut config);
         let server = Server::bind(config).await.expect("the server starts");
         Self::run(server.with_socketio(Echo::default()))

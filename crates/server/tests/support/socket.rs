@@ -79,6 +79,17 @@ impl Socket {
         }
     }
 
+    /// The next text, however long it takes; `None` when the connection ended.
+    pub(crate) async fn text_whenever(&mut self) -> Option<String> {
+        loop {
+            match self.stream.next().await?.ok()? {
+                Message::Text(text) => return Some(text.to_string()),
+                Message::Close(_) => return None,
+                _ => {}
+            }
+        }
+    }
+
     /// Waits for the server's close frame and gives its code, if it has one. Texts before it are
     /// a failure.
     pub(crate) async fn close_code(&mut self) -> Option<u16> {

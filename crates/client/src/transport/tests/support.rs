@@ -170,6 +170,7 @@ impl TurnServer {
         turn.workers = Some(1);
         turn.users = vec!["joe:secret".to_owned().into()];
         turn.allow_peers = ["0.0.0.0/0", "::/0"].map(|net| net.parse().unwrap()).into();
+        config.sfu.enabled = false;
         edit(&mut config);
         let server = Server::bind(config).await.unwrap();
         let control = server.control();
