@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use peerway_media::{Kind, LegId, Transport};
+use peerway_media::{Codec, Kind, LegId, Transport};
 use str0m::change::SdpOffer;
 use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::media::{MediaKind, Mid};
@@ -60,6 +60,7 @@ struct Camera {
     time: u32,
     encoding: Duration,
     temporal: bool,
+    codec: Codec,
     base_layer: u8,
     sent: usize,
 }
@@ -151,6 +152,7 @@ impl Client {
                 time: 0,
                 encoding: Duration::ZERO,
                 temporal: false,
+                codec: Codec::Vp8,
                 base_layer: 0,
                 sent: 0,
             },
@@ -176,6 +178,11 @@ impl Client {
     /// Pictures come in three temporal layers.
     pub fn set_temporal(&mut self) {
         self.camera.temporal = true;
+    }
+
+    /// Pictures come in another format.
+    pub fn set_codec(&mut self, codec: Codec) {
+        self.camera.codec = codec;
     }
 
     /// The time between two pictures.
@@ -353,6 +360,9 @@ impl Client {
             for part in 0..camera.packets {
                 let last = part + 1 == camera.packets;
                 let mut payload = picture::packet(camera.frame, key, part, last && !camera.even);
+                if camera.codec != Codec::Vp8 {
+                    payload = picture::packet_in(camera.codec, camera.frame, key, part, last);
+                }
                 if camera.temporal {
                     // 0 2 1 2, and those of 1 and 2 need only what is below them.
                     let layer = if key { 0 } else { [0, 2, 1, 2][usize::from(camera.frame & 3)] };

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use peerway_media::Codec;
+
 use super::client::Track;
 
 /// A picture that was complete and whose predecessor was shown, or that needs none.
@@ -29,6 +31,31 @@ pub fn packet(number: u16, key: bool, part: usize, last: bool) -> Vec<u8> {
     payload.push(u8::from(key));
     payload.push(u8::try_from(part).unwrap());
     payload.extend(std::iter::repeat_n(0x55, if last { 400 } else { 1089 }));
+    payload
+}
+
+/// The same in another format: what its payload format tells, and behind it part and number.
+pub fn packet_in(codec: Codec, number: u16, key: bool, part: usize, last: bool) -> Vec<u8> {
+    let first = part == 0;
+    let [high, low] = (number | 0x8000).to_be_bytes();
+    let mut payload = match codec {
+        // Parameters, then slices (RFC 6184).
+        Codec::H264 if key && first => vec![0x67],
+        Codec::H264 if key => vec![0x65],
+        Codec::H264 => vec![0x41],
+        // I, P, B, E and a long picture id (RFC 9628).
+        Codec::Vp9 => {
+            let flags = u8::from(!key) << 6 | u8::from(first) << 3 | u8::from(last) << 2;
+            vec![0x80 | flags, high, low]
+        }
+        // Z, Y, one element, N.
+        Codec::Av1 => {
+            vec![u8::from(!first) << 7 | u8::from(!last) << 6 | 0x10 | u8::from(key && first) << 3]
+        }
+        _ => return packet(number, key, part, last),
+    };
+    payload.extend([u8::from(key), u8::try_from(part).unwrap(), high & 0x7f, low]);
+    payload.extend(std::iter::repeat_n(0x55, 800));
     payload
 }
 
