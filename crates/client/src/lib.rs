@@ -69,6 +69,7 @@ mod engine;
 mod link;
 pub mod media;
 mod peer;
+mod room;
 mod signalling;
 mod transport;
 
@@ -81,6 +82,9 @@ pub use peer::{
     ConnectionInfo, ConnectionKind, Peer, PeerError, PeerErrorKind, PeerEvent, PeerEvents,
     PeerOptions, PeerState, Reconnect,
 };
-pub use peerway_protocol::Value;
 pub use peerway_protocol::data::Serialization;
+pub use peerway_protocol::{Reception, RoomMode, Value, VideoWish};
+pub use room::{
+    Room, RoomError, RoomErrorKind, RoomEvent, RoomLogAction, RoomLogEntry, RoomOptions, RoomTrack,
+};
 pub use transport::{IceServer, IceTransportPolicy};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use peerway_protocol::peerjs::payload;
+use peerway_protocol::{PeerId, RoomName, RoomRequest};
 use tokio::sync::{mpsc, watch};
 
 use crate::transport::NetworkOptions;
@@ -16,6 +17,8 @@ pub(crate) enum Inbound {
     Candidate(payload::Candidate),
     /// A later offer for the same connection: an ICE restart between two of our own SDKs.
     Restart(payload::Offer),
+    /// An offer of a room's forwarding unit.
+    Offer(RoomOffer),
     /// The server says that the other peer left.
     Leave,
     /// The other peer did not come in time (EXPIRE).
@@ -24,13 +27,31 @@ pub(crate) enum Inbound {
     Destroyed,
 }
 
-/// A signal to the other peer.
+/// What a room's forwarding unit offers.
+#[derive(Debug, Clone)]
+pub(crate) struct RoomOffer {
+    pub(crate) sdp: Arc<str>,
+    /// Whose the media streams in it are.
+    pub(crate) streams: Arc<[(Arc<str>, PeerId)]>,
+}
+
+/// What is said through the server.
 #[derive(Debug)]
-pub(crate) struct Outbound {
-    /// The other peer's id.
-    pub(crate) to: String,
-    /// What is said.
-    pub(crate) signal: Outgoing,
+pub(crate) enum Outbound {
+    /// To another peer.
+    Signal {
+        /// The other peer's id.
+        to: String,
+        /// What is said.
+        signal: Outgoing,
+    },
+    /// To a room.
+    Room {
+        /// Which.
+        room: RoomName,
+        /// What is asked.
+        request: RoomRequest,
+    },
 }
 
 /// The signals that a connection sends.

@@ -14,7 +14,7 @@ const BOOKKEEPING: usize = 256;
 
 /// The queue.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
+pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     filled: Notify,
     drained: Notify,
@@ -37,7 +37,7 @@ enum Taken<T> {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             state: Mutex::new(State { events: VecDeque::new(), weight: 0, closed: false }),
             filled: Notify::new(),
@@ -49,9 +49,12 @@ impl<T> Queue<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an event in, whether full or not.
-    pub(super) fn push(&self, event: T, bytes: usize) {
+    /// Puts an event in, whether full or not. After the end it is lost.
+    pub(crate) fn push(&self, event: T, bytes: usize) {
         let mut state = self.state();
+        if state.closed {
+            return;
+        }
         let weight = bytes + BOOKKEEPING;
         state.weight += weight;
         state.events.push_back((event, weight));
@@ -60,7 +63,7 @@ impl<T> Queue<T> {
     }
 
     /// Drops all that waits. For media, where late is worse than never. How many there were.
-    pub(super) fn clear(&self) -> usize {
+    pub(crate) fn clear(&self) -> usize {
         let mut state = self.state();
         let dropped = state.events.len();
         state.events.clear();
@@ -69,19 +72,19 @@ impl<T> Queue<T> {
     }
 
     /// No events will follow.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.state().closed = true;
         self.filled.notify_waiters();
         self.filled.notify_one();
     }
 
     /// Whether the filler shall stop.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.state().weight >= FULL
     }
 
     /// Waits until the filler may go on. Cancel-safe.
-    pub(super) async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         loop {
             let notified = self.drained.notified();
             if !self.is_full() {
@@ -92,7 +95,7 @@ impl<T> Queue<T> {
     }
 
     /// The next event, or `None` when there will be no more. Cancel-safe.
-    pub(super) async fn next(&self) -> Option<T> {
+    pub(crate) async fn next(&self) -> Option<T> {
         loop {
             let notified = self.filled.notified();
             match self.take() {

@@ -48,7 +48,7 @@ pub struct TrackStats {
 }
 
 impl ConnectionStats {
-    pub(super) fn new(
+    pub(crate) fn new(
         traffic: Traffic,
         kind: impl Fn(crate::engine::TrackId) -> TrackKind,
     ) -> Self {

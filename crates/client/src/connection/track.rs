@@ -24,17 +24,36 @@ pub enum TrackRequest {
 /// A track that we send.
 #[derive(Debug, Clone)]
 pub struct LocalTrack {
-    pub(super) inner: Arc<LocalInner>,
+    pub(crate) inner: Arc<LocalInner>,
 }
 
 #[derive(Debug)]
-pub(super) struct LocalInner {
-    pub(super) id: TrackId,
-    pub(super) kind: TrackKind,
-    pub(super) codecs: Vec<Codec>,
-    pub(super) commands: mpsc::WeakSender<Command>,
-    pub(super) key_frame: Queue<TrackRequest>,
-    pub(super) bitrate: watch::Sender<Option<u64>>,
+pub(crate) struct LocalInner {
+    pub(crate) id: TrackId,
+    pub(crate) kind: TrackKind,
+    pub(crate) codecs: Vec<Codec>,
+    pub(crate) way: Way,
+    pub(crate) key_frame: Queue<TrackRequest>,
+    pub(crate) bitrate: watch::Sender<Option<u64>>,
+}
+
+/// Which task sends what a track is given.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// That of its call.
+    Call(mpsc::WeakSender<Command>),
+    /// That of a room's connection, which may be another one later, or none for a while: then what
+    /// is given is lost, as on a network that is down.
+    Room(watch::Receiver<Option<mpsc::WeakSender<Command>>>),
+}
+
+impl LocalInner {
+    /// The other side asks for something.
+    pub(crate) fn request(&self, request: TrackRequest) {
+        if !self.key_frame.is_full() {
+            self.key_frame.push(request, 0);
+        }
+    }
 }
 
 impl LocalTrack {
@@ -86,7 +105,17 @@ impl LocalTrack {
         command: impl FnOnce(oneshot::Sender<Result<(), SendError>>) -> Command,
     ) -> Result<(), SendError> {
         let (sent, result) = oneshot::channel();
-        let commands = self.inner.commands.upgrade().ok_or_else(over)?;
+        let commands = match &self.inner.way {
+            Way::Call(commands) => commands.upgrade().ok_or_else(over)?,
+            Way::Room(way) => {
+                way.has_changed().map_err(|_| over())?;
+                let commands = way.borrow().as_ref().and_then(mpsc::WeakSender::upgrade);
+                let Some(commands) = commands else { return Ok(()) };
+                let _ = commands.send(command(sent)).await;
+                drop(commands);
+                return result.await.unwrap_or(Ok(()));
+            }
+        };
         commands.send(command(sent)).await.map_err(|_| over())?;
         drop(commands);
         result.await.map_err(|_| over())?
@@ -96,18 +125,18 @@ impl LocalTrack {
 /// A track that we receive.
 #[derive(Debug, Clone)]
 pub struct RemoteTrack {
-    pub(super) inner: Arc<RemoteInner>,
+    pub(crate) inner: Arc<RemoteInner>,
 }
 
 #[derive(Debug)]
-pub(super) struct RemoteInner {
-    pub(super) id: TrackId,
-    pub(super) kind: TrackKind,
-    pub(super) commands: mpsc::WeakSender<Command>,
-    pub(super) frames: Queue<EncodedFrame>,
-    pub(super) packets: Queue<RtpPacket>,
+pub(crate) struct RemoteInner {
+    pub(crate) id: TrackId,
+    pub(crate) kind: TrackKind,
+    commands: mpsc::WeakSender<Command>,
+    pub(crate) frames: Queue<EncodedFrame>,
+    pub(crate) packets: Queue<RtpPacket>,
     /// Frames were dropped: nothing can be decoded until the next key frame.
-    pub(super) broken: AtomicBool,
+    broken: AtomicBool,
 }
 
 impl RemoteTrack {
@@ -139,8 +168,28 @@ impl RemoteTrack {
 }
 
 impl RemoteInner {
+    pub(crate) fn new(id: TrackId, kind: TrackKind, commands: mpsc::WeakSender<Command>) -> Self {
+        let (frames, packets) = (Queue::new(), Queue::new());
+        Self { id, kind, commands, frames, packets, broken: AtomicBool::new(false) }
+    }
+
+    /// Nothing will follow.
+    pub(crate) fn close(&self) {
+        self.frames.close();
+        self.packets.close();
+    }
+
+    /// A packet arrived.
+    pub(crate) fn push_packet(&self, packet: RtpPacket) {
+        if self.packets.is_full() {
+            self.packets.clear();
+        }
+        let bytes = packet.payload.len();
+        self.packets.push(packet, bytes);
+    }
+
     /// A frame arrived. Answers whether a key frame is needed.
-    pub(super) fn push(&self, frame: EncodedFrame) -> bool {
+    pub(crate) fn push(&self, frame: EncodedFrame) -> bool {
         let mut wants_key_frame = false;
         if self.frames.is_full() {
             let dropped = self.frames.clear();

@@ -24,6 +24,13 @@ const FIRST_BITRATE: Bitrate = Bitrate::kbps(1_000);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct TrackId(pub(super) Mid);
 
+impl TrackId {
+    /// The line of this name (`a=mid`).
+    pub(crate) fn named(mid: &str) -> Self {
+        Self(Mid::from(mid))
+    }
+}
+
 /// How a call is made.
 #[derive(Debug, Clone)]
 pub(crate) struct MediaOptions {
@@ -220,6 +227,30 @@ pub(super) fn estimate(kind: &BweKind) -> u64 {
 }
 
 impl Engine {
+    /// What our next answers say that we send.
+    pub(crate) fn set_send(&mut self, send: MediaSelection) {
+        if let Some(options) = &mut self.media.options {
+            options.send = send;
+        }
+    }
+
+    /// The codecs that both sides can use for a track of ours, in the other side's order.
+    pub(crate) fn offered_codecs(&mut self, track: TrackId) -> Vec<Codec> {
+        let Some(media) = self.rtc.media(track.0) else { return Vec::new() };
+        let offered = media.remote_pts().to_vec();
+        let mut codecs: Vec<Codec> = Vec::new();
+        for payload_type in offered {
+            let mut all = self.rtc.codec_config().params().iter();
+            if let Some(params) = all.find(|params| params.pt() == payload_type)
+                && let Some(codec) = codec(params.spec().codec)
+                && !codecs.contains(&codec)
+            {
+                codecs.push(codec);
+            }
+        }
+        codecs
+    }
+
     /// The codecs that both sides can use for a track of ours, the preferred first.
     pub(crate) fn codecs(&mut self, track: TrackId) -> Vec<Codec> {
         let Some(media) = self.rtc.media(track.0) else { return Vec::new() };

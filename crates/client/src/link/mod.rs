@@ -15,7 +15,7 @@ use std::time::Instant;
 use peerway_protocol::Value;
 use peerway_protocol::data::{Generation, Serialization};
 
-use crate::connection::{ConnectionError, ConnectionErrorKind, IceState};
+use crate::connection::{ConnectionError, ConnectionErrorKind, IceState, MediaSelection};
 use crate::engine::{
     self, ChannelId, ChannelOptions, Engine, EngineError, EngineOptions, MediaOptions,
 };
@@ -153,6 +153,33 @@ impl Link {
         link.timers.answered(now);
         link.described(offer, remote);
         Ok((link, sdp))
+    }
+
+    /// One end of a connection whose other end makes all offers, and any number of them: a room's
+    /// forwarding unit.
+    pub(crate) fn room(now: Instant, purpose: Purpose, hosts: &[LocalCandidate]) -> Self {
+        let mut link = Self::new(now, purpose);
+        for host in hosts {
+            link.engine.add_local(host);
+        }
+        link
+    }
+
+    /// The first or a later offer of a room's forwarding unit. Answers the answer's SDP, which says
+    /// that we send `send`.
+    pub(crate) fn handle_offer(
+        &mut self,
+        now: Instant,
+        sdp: &str,
+        send: MediaSelection,
+    ) -> Result<String, ConnectionError> {
+        self.engine.set_send(send);
+        let answer = self.engine.accept_offer(sdp).map_err(|error| negotiation(&error))?;
+        if !self.described {
+            self.timers.answered(now);
+            self.described(sdp, Generation::Modern);
+        }
+        Ok(answer)
     }
 
     /// The answer to our offer, first or to a restart.

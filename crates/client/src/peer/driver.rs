@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use peerway_protocol::PeerId;
 use peerway_protocol::peerjs::client::{self, ServerFrame};
 use peerway_protocol::peerjs::payload::{Kind, Offer};
+use peerway_protocol::{PeerId, RoomName};
 use tokio::sync::{mpsc, watch};
 
 use super::ice::{self, Renewal};
@@ -16,6 +16,7 @@ use super::shared::{Shared, Want, Wish};
 use super::{PeerError, PeerErrorKind, PeerEvent, PeerState};
 use crate::clock;
 use crate::connection::{DataConnection, Inbound, MediaConnection, Outbound, Outgoing};
+use crate::room::{self, SessionState};
 use crate::signalling::Failure;
 use crate::signalling::http::{self, IceServers};
 use crate::signalling::session::{self, Command, Happening, Session};
@@ -61,6 +62,11 @@ pub(super) struct Driver {
     held_up: bool,
     /// What went wrong since the peer was last open.
     error: Option<PeerError>,
+    /// How often the session was opened.
+    opened: u64,
+    /// What a room is told that has no room for it. While there is something, nothing is read from
+    /// the server.
+    told: Option<(mpsc::Sender<room::Inbound>, room::Inbound)>,
 }
 
 impl Driver {
@@ -74,6 +80,8 @@ impl Driver {
             pending: VecDeque::new(),
             held_up: false,
             error: None,
+            opened: 0,
+            told: None,
         }
     }
 
@@ -96,7 +104,7 @@ impl Driver {
 
     /// Waits for one thing to happen, and hands it on.
     async fn step(&mut self) {
-        let reading = self.pending.is_empty();
+        let reading = self.pending.is_empty() && self.told.is_none();
         self.parts.session.handle_reading(reading, clock::now());
         let has_room =
             self.parts.session.has_room() && self.socket.as_ref().is_none_or(Socket::has_room);
@@ -119,7 +127,8 @@ impl Driver {
             Some(()) = parts.moved.recv() => parts.session.handle_moved(clock::now()),
             Some(id) = parts.ended.recv() => parts.shared.registry().ended(&id, clock::now()),
             // Room for an event: the next turn of the loop uses it.
-            () = room(&parts.events), if !reading => {}
+            () = room_for(&parts.events), if !self.pending.is_empty() => {}
+            () = handed_over(&mut self.told), if self.told.is_some() => {}
             received = received(&mut self.socket, reading) => self.handle_received(received),
             done = done(&mut self.activity) => self.handle_done(done),
             servers = self.renewal.answer() => {
@@ -245,6 +254,7 @@ impl Driver {
         };
         if matches!(event, PeerEvent::Open { .. } | PeerEvent::Reconnected { .. }) {
             self.error = None;
+            self.opened += 1;
         }
         self.pending.push_back(event);
     }
@@ -268,7 +278,27 @@ impl Driver {
                     self.pending.push_back(PeerEvent::Error(error));
                 }
             }
+            ServerFrame::Room { room, event } => {
+                self.handle_room(Some(&room), room::Inbound::Told(event));
+            }
+            ServerFrame::RoomRefused { room, kind, message } => {
+                let refused = room::Inbound::Refused { word: kind, message };
+                self.handle_room(room.as_ref(), refused);
+            }
             _ => {}
+        }
+    }
+
+    fn handle_room(&mut self, room: Option<&RoomName>, told: room::Inbound) {
+        let inbox = room.and_then(|room| self.parts.shared.registry().room(room).cloned());
+        let Some(inbox) = inbox else {
+            tracing::debug!(?told, "of a room that we are not in");
+            return;
+        };
+        match inbox.try_send(told) {
+            Err(mpsc::error::TrySendError::Full(told)) => self.told = Some((inbox, told)),
+            // A closed one is a stay that is over.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
         }
     }
 
@@ -301,7 +331,12 @@ impl Driver {
 
     async fn end_connections(&mut self) {
         let inboxes = self.parts.shared.registry().close();
+        let rooms = self.parts.shared.registry().leave_rooms();
+        self.parts.shared.session.send_modify(|session| session.destroyed = true);
         let farewell = async {
+            for room in &rooms {
+                room.closed().await;
+            }
             for inbox in &inboxes {
                 // Those that are gone already do not matter.
                 let _ = inbox.send(Inbound::Destroyed).await;
@@ -319,6 +354,16 @@ impl Driver {
 
     fn tell_status(&self) {
         let state = self.state();
+        let session = SessionState {
+            is_open: state == PeerState::Open,
+            opened: self.opened,
+            destroyed: state == PeerState::Destroyed,
+        };
+        self.parts.shared.session.send_if_modified(|known| {
+            let same = *known == session;
+            *known = session;
+            !same
+        });
         self.parts.shared.status.send_if_modified(|status| {
             let id = self.parts.session.id();
             let same =
@@ -358,10 +403,21 @@ impl Drop for Driver {
             status.state = PeerState::Destroyed;
             status.finished = true;
         });
+        self.parts.shared.session.send_modify(|session| session.destroyed = true);
     }
 }
 
-async fn room(events: &mpsc::Sender<PeerEvent>) {
+async fn handed_over(told: &mut Option<(mpsc::Sender<room::Inbound>, room::Inbound)>) {
+    let Some((inbox, _)) = told else { return };
+    // Cancel-safe: nothing is taken before there is room for it. Without a reader there is nobody
+    // to tell.
+    let permit = inbox.clone().reserve_owned().await;
+    if let (Ok(permit), Some((_, told))) = (permit, told.take()) {
+        permit.send(told);
+    }
+}
+
+async fn room_for(events: &mpsc::Sender<PeerEvent>) {
     // Without a reader the peer ends: `wishes` tells.
     drop(events.reserve().await);
 }
@@ -388,10 +444,14 @@ async fn until(deadline: Option<Instant>) {
 }
 
 /// What a connection says, as the server wants to hear it.
-fn frame_of(signal: Outbound) -> Option<String> {
+fn frame_of(outbound: Outbound) -> Option<String> {
+    let (to, signal) = match outbound {
+        Outbound::Signal { to, signal } => (to, signal),
+        Outbound::Room { room, request } => return Some(client::encode_room(&room, &request)),
+    };
     // Ids are checked where connections begin.
-    let to = PeerId::new(&signal.to).ok()?;
-    Some(match signal.signal {
+    let to = PeerId::new(&to).ok()?;
+    Some(match signal {
         Outgoing::Offer(offer) => client::encode_offer(&to, &offer),
         Outgoing::Answer(answer) => client::encode_answer(&to, &answer),
         Outgoing::Candidate(candidate) => client::encode_candidate(&to, &candidate),

@@ -12,7 +12,7 @@ mod shared;
 use std::fmt;
 use std::sync::Arc;
 
-use peerway_protocol::PeerId;
+use peerway_protocol::{PeerId, RoomName};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, watch};
 
@@ -29,6 +29,7 @@ use crate::clock;
 use crate::connection::{
     CallOptions, ConnectOptions, Context, DataConnection, MediaConnection, Started,
 };
+use crate::room::{self, Room, RoomOptions};
 use crate::signalling::http;
 use crate::signalling::session::Session;
 
@@ -256,6 +257,66 @@ impl Peer {
         let started = dial(&shared.context(), peer.to_owned());
         registry.insert(peer, &started.id, kind, started.inbox, clock::now());
         Ok(started.connection)
+    }
+
+    /// Joins a room. Returns at once; [`Room::joined`] waits until the server has let the peer in.
+    /// While the peer is not open, joining waits; and when the connection to the server was lost
+    /// and is there again, the room is joined again.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut config = peerway_server::config::Config::default();
+    /// # (config.host, config.port, config.turn.enabled) = ("127.0.0.1".into(), 0, false);
+    /// # let server = peerway_server::Server::bind(config).await?;
+    /// # let port = server.local_addr().port();
+    /// # tokio::spawn(server.run());
+    /// use peerway::{Peer, PeerOptions, RoomEvent, RoomMode};
+    ///
+    /// let ann = Peer::open(PeerOptions::new().port(port).id("ann")).await?;
+    /// let bob = Peer::open(PeerOptions::new().port(port).id("bob")).await?;
+    /// let room = ann.join_room("tea", RoomMode::Mesh)?;
+    /// room.joined().await?;
+    /// let other = bob.join_room("tea", RoomMode::Mesh)?;
+    /// other.joined().await?;
+    /// other.send("hello").await?;
+    /// while let Some(event) = room.next_event().await {
+    ///     if let RoomEvent::Data { from, value } = event {
+    ///         assert_eq!((from.as_str(), value.as_str()), ("bob", Some("hello")));
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`](PeerErrorKind::Disconnected) and [`Destroyed`](PeerErrorKind::Destroyed) as
+    /// [`connect`](Self::connect); [`InvalidOption`](PeerErrorKind::InvalidOption): a text that cannot
+    /// name a room, or the peer is in it already.
+    pub fn join_room(
+        &self,
+        name: impl Into<String>,
+        options: impl Into<RoomOptions>,
+    ) -> Result<Room, PeerError> {
+        let name: String = name.into();
+        let invalid =
+            |why: String| PeerError::new(PeerErrorKind::InvalidOption, format!("the room {why}"));
+        let room = RoomName::new(&name).map_err(|error| invalid(format!("name {error}")))?;
+        let shared = &self.handle.shared;
+        let mut registry = shared.registry();
+        let state = if registry.is_closed() { PeerState::Destroyed } else { self.state() };
+        if matches!(state, PeerState::Disconnected | PeerState::Destroyed) {
+            return Err(not_in(state));
+        }
+        let (inbox, told) = mpsc::channel(room::INBOX);
+        if !registry.enter(room.clone(), inbox) {
+            return Err(invalid(format!("{room} is joined already")));
+        }
+        let _runtime = self.handle.runtime.enter();
+        let session = shared.session.subscribe();
+        Ok(Room::enter(shared.context(), room, options.into(), session, told))
     }
 
     fn wish(&self, want: Want) {

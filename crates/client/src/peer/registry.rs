@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use peerway_protocol::RoomName;
 use peerway_protocol::peerjs::payload::{Answer, Candidate, Kind, Offer};
 use tokio::sync::mpsc;
 
 use crate::connection::Inbound;
+use crate::room;
 
 /// A candidate may overtake its offer, but not by long.
 const EARLY_AGE: Duration = Duration::from_mins(1);
@@ -71,6 +73,7 @@ struct Early {
 pub(super) struct Registry {
     entries: BTreeMap<Key, Entry>,
     early: BTreeMap<Key, Early>,
+    rooms: BTreeMap<RoomName, mpsc::Sender<room::Inbound>>,
     /// Said to be over, and forgotten as soon as their tasks are.
     ending: Vec<Key>,
     closed: bool,
@@ -167,6 +170,26 @@ impl Registry {
         let ended = self.entries.keys().filter(|key| key.id == id);
         self.ending.extend(ended.cloned().collect::<Vec<_>>());
         self.sweep(now);
+    }
+
+    /// A stay in a room begins, unless there is one.
+    pub(super) fn enter(&mut self, room: RoomName, inbox: mpsc::Sender<room::Inbound>) -> bool {
+        self.rooms.retain(|_, inbox| !inbox.is_closed());
+        if self.rooms.contains_key(&room) {
+            return false;
+        }
+        self.rooms.insert(room, inbox);
+        true
+    }
+
+    /// The stay in a room.
+    pub(super) fn room(&self, room: &RoomName) -> Option<&mpsc::Sender<room::Inbound>> {
+        self.rooms.get(room)
+    }
+
+    /// No more rooms; gives the inboxes of those that there are.
+    pub(super) fn leave_rooms(&mut self) -> Vec<mpsc::Sender<room::Inbound>> {
+        std::mem::take(&mut self.rooms).into_values().collect()
     }
 
     /// No more connections; gives the inboxes of those that there are.

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::registry::Registry;
 use super::{PeerError, PeerErrorKind};
 use crate::connection::{Context, Outbound};
+use crate::room::SessionState;
 use crate::signalling::Endpoint;
 use crate::signalling::session;
 use crate::transport::NetworkOptions;
@@ -73,6 +74,8 @@ pub(super) struct Shared {
     pub(super) endpoint: Endpoint,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) status: watch::Sender<Status>,
+    /// The same, as rooms want to know it.
+    pub(super) session: watch::Sender<SessionState>,
     registry: Mutex<Registry>,
     /// Changes when the server tells new ICE servers.
     network: watch::Sender<Arc<NetworkOptions>>,
@@ -99,6 +102,7 @@ impl Shared {
             endpoint,
             tls: network.tls.clone(),
             status: watch::Sender::new(status),
+            session: watch::Sender::new(SessionState::default()),
             registry: Mutex::default(),
             network: watch::Sender::new(Arc::new(network)),
             lent,

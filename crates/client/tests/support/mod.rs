@@ -17,8 +17,13 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Self {
+        Self::at(0).await
+    }
+
+    /// At a port that was free a moment ago.
+    pub async fn at(port: u16) -> Self {
         let mut config = Config::default();
-        (config.host, config.port, config.turn.enabled) = ("127.0.0.1".into(), 0, false);
+        (config.host, config.port, config.turn.enabled) = ("127.0.0.1".into(), port, false);
         config.sfu.enabled = false;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

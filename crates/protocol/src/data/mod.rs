@@ -5,6 +5,7 @@
 
 mod json;
 mod outgoing;
+mod room;
 mod serialization;
 
 use bytes::Bytes;

@@ -6,7 +6,10 @@ use serde_json::Value as Json;
 use thiserror::Error;
 
 use super::payload::{Answer, Candidate, Offer, PayloadError};
-use crate::{InvalidId, PeerId};
+use super::rooms_client;
+use crate::{InvalidId, PeerId, RoomEvent, RoomName};
+
+pub use super::rooms_client::encode_room;
 
 /// What a server says.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +62,22 @@ pub enum ServerFrame {
         /// Who did not come.
         from: PeerId,
     },
+    /// A room tells something. Of [`RoomEvent::Joined`] the members are told to the newcomer only.
+    Room {
+        /// Which room.
+        room: RoomName,
+        /// What is told.
+        event: RoomEvent,
+    },
+    /// What was asked of a room came to nothing.
+    RoomRefused {
+        /// Which room, if the text can name one.
+        room: Option<RoomName>,
+        /// One of the words of `docs/reference/room-frames.md`, "Errors".
+        kind: String,
+        /// The server's words.
+        message: String,
+    },
     /// Nothing for us: `PING` of the SkyWay fork, `HTTP-ERROR`, types that a newer server may have,
     /// offers of connections of an unknown kind.
     Ignored,
@@ -76,6 +95,9 @@ pub enum FrameError {
     /// A payload without what it must have.
     #[error("{0}")]
     Payload(#[from] PayloadError),
+    /// A room that cannot be one.
+    #[error("'room' {0}")]
+    Room(InvalidId),
 }
 
 /// Reads one frame of a server.
@@ -91,7 +113,10 @@ pub fn decode_server(frame: &str) -> Result<ServerFrame, FrameError> {
         serde_json::from_str(frame).map_err(|error| FrameError::NotAMessage(error.to_string()))?;
     let frame: Frame = serde_json::from_value(whole)
         .map_err(|error| FrameError::NotAMessage(error.to_string()))?;
-    let Frame { kind, src, payload } = frame;
+    if frame.kind.starts_with("ROOM-") {
+        return rooms_client::decode(frame);
+    }
+    let Frame { kind, src, payload, .. } = frame;
     let from = || PeerId::new(src.as_deref().unwrap_or_default()).map_err(FrameError::Sender);
     Ok(match kind.as_str() {
         "OPEN" => ServerFrame::Open,
@@ -113,16 +138,20 @@ pub fn decode_server(frame: &str) -> Result<ServerFrame, FrameError> {
 }
 
 #[derive(Deserialize)]
-struct Frame {
+pub(super) struct Frame {
     #[serde(rename = "type")]
-    kind: String,
-    src: Option<String>,
+    pub(super) kind: String,
+    pub(super) src: Option<String>,
     #[serde(default)]
-    payload: Json,
+    pub(super) payload: Json,
+    #[serde(default)]
+    pub(super) room: Json,
+    #[serde(default)]
+    pub(super) attachments: Json,
 }
 
 /// Why a server refuses, in its own words.
-fn words(payload: &Json) -> String {
+pub(super) fn words(payload: &Json) -> String {
     payload.get("msg").and_then(Json::as_str).unwrap_or("the server gave no reason").to_owned()
 }
 

@@ -8,6 +8,7 @@ pub mod client;
 mod media;
 pub mod payload;
 mod rooms;
+mod rooms_client;
 mod server;
 
 pub use server::{ClientFrame, FrameError, Handshake, IdAnswer, PING, decode, encode, wanted_id};

@@ -144,7 +144,7 @@ pub(super) fn encode_refusal(refusal: &Refusal, out: &mut String) {
     out.push_str("}}");
 }
 
-fn open(kind: &str, room: &RoomName, src: Option<&PeerId>, out: &mut String) {
+pub(super) fn open(kind: &str, room: &RoomName, src: Option<&PeerId>, out: &mut String) {
     out.push_str(r#"{"type":""#);
     out.push_str(kind);
     out.push_str(r#"","room":"#);
@@ -161,7 +161,7 @@ fn push_members(members: &[PeerId], out: &mut String) {
     out.push_str("]}");
 }
 
-fn push_data(data: &RoomData, out: &mut String) {
+pub(super) fn push_data(data: &RoomData, out: &mut String) {
     out.push_str(r#","payload":"#);
     out.push_str(data.json.as_str());
     if data.attachments.is_empty() {

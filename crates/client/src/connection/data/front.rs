@@ -119,7 +119,7 @@ impl Front for DataFront {
 }
 
 /// About how many bytes of memory a value takes.
-fn weight(value: &Value) -> usize {
+pub(crate) fn weight(value: &Value) -> usize {
     let own = size_of::<Value>();
     own + match value {
         Value::Text(text) => text.len(),

@@ -2,6 +2,8 @@
 
 mod front;
 
+pub(crate) use front::weight;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -23,7 +25,7 @@ use crate::link::Purpose;
 use front::DataFront;
 
 /// Signals that wait for a connection's task.
-pub(super) const INBOX: usize = 64;
+pub(crate) const INBOX: usize = 64;
 
 /// What happens on a data connection.
 #[derive(Debug, Clone, PartialEq)]

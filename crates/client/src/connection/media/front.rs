@@ -1,7 +1,7 @@
 //! The task's side of a call.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
@@ -10,7 +10,9 @@ use super::{Command, MediaEvent, Shared};
 use crate::connection::queue::Queue;
 use crate::connection::stats::ConnectionStats;
 use crate::connection::task::Front;
-use crate::connection::track::{LocalInner, LocalTrack, RemoteInner, RemoteTrack, TrackRequest};
+use crate::connection::track::{
+    LocalInner, LocalTrack, RemoteInner, RemoteTrack, TrackRequest, Way,
+};
 use crate::connection::{ConnectionError, ConnectionErrorKind, IceState};
 use crate::engine::TrackId;
 use crate::link::{Event, Link};
@@ -41,7 +43,7 @@ impl MediaFront {
                 id,
                 kind,
                 codecs: link.engine().codecs(id),
-                commands: self.commands.clone(),
+                way: Way::Call(self.commands.clone()),
                 key_frame: Queue::new(),
                 bitrate: watch::Sender::new(None),
             });
@@ -49,14 +51,7 @@ impl MediaFront {
             self.shared.events.push(MediaEvent::LocalTrack(LocalTrack { inner }), 0);
         }
         if receives && self.remote(id).is_none() {
-            let inner = Arc::new(RemoteInner {
-                id,
-                kind,
-                commands: self.commands.clone(),
-                frames: Queue::new(),
-                packets: Queue::new(),
-                broken: AtomicBool::new(false),
-            });
+            let inner = Arc::new(RemoteInner::new(id, kind, self.commands.clone()));
             self.remote.push(Arc::clone(&inner));
             self.shared.events.push(MediaEvent::RemoteTrack(RemoteTrack { inner }), 0);
         }
@@ -104,25 +99,19 @@ impl Front for MediaFront {
             Event::Frame { track, frame } => self.frame(link, track, frame),
             Event::Rtp { track, packet } => {
                 if let Some(remote) = self.remote(track) {
-                    if remote.packets.is_full() {
-                        remote.packets.clear();
-                    }
-                    let bytes = packet.payload.len();
-                    remote.packets.push(packet, bytes);
+                    remote.push_packet(packet);
                 }
             }
             Event::KeyFrameWanted(id) => {
-                if let Some(track) = self.local.iter().find(|track| track.id == id)
-                    && !track.key_frame.is_full()
-                {
-                    track.key_frame.push(TrackRequest::KeyFrame, 0);
+                if let Some(track) = self.local.iter().find(|track| track.id == id) {
+                    track.request(TrackRequest::KeyFrame);
                 }
             }
             Event::Bitrate(bitrate) => {
                 for track in &self.local {
                     track.bitrate.send_replace(Some(bitrate));
-                    if track.kind == TrackKind::Video && !track.key_frame.is_full() {
-                        track.key_frame.push(TrackRequest::Bitrate(bitrate), 0);
+                    if track.kind == TrackKind::Video {
+                        track.request(TrackRequest::Bitrate(bitrate));
                     }
                 }
             }
@@ -195,8 +184,7 @@ impl Front for MediaFront {
                 track.key_frame.close();
             }
             for track in &self.remote {
-                track.frames.close();
-                track.packets.close();
+                track.close();
             }
         }
     }

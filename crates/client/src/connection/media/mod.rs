@@ -78,7 +78,7 @@ struct Shared {
 }
 
 #[derive(Debug)]
-pub(super) enum Command {
+pub(crate) enum Command {
     Frame { track: TrackId, frame: EncodedFrame, sent: oneshot::Sender<Result<(), SendError>> },
     Rtp { track: TrackId, packet: RtpPacket, sent: oneshot::Sender<Result<(), SendError>> },
     RequestKeyFrame(TrackId),

@@ -14,21 +14,21 @@ use peerway_protocol::peerjs::payload;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Sleep, sleep_until};
 
-use super::context::{Context, Inbound, Outbound, Outgoing};
+use super::context::{Context, Inbound, Outbound, Outgoing, RoomOffer};
 use super::{ConnectionError, ConnectionErrorKind, description};
 use crate::clock;
 use crate::link::{Event, Link, Purpose};
 use crate::transport::{LocalCandidate, Network, NetworkEvent};
 use core::Core;
-use signals::answer;
 pub(super) use signals::offer;
+use signals::{answer, answer_room};
 
 /// Data that arrived while the application does not read, in bytes. The other side's SCTP sends at
 /// most its window, about 1 MiB, without an acknowledgement; more is a flood and is dropped.
 const HELD: usize = 4 * 1024 * 1024;
 
 /// The application's side of a connection.
-pub(super) trait Front: Send + 'static {
+pub(crate) trait Front: Send + 'static {
     /// What the application asks for.
     type Command: Send;
 
@@ -44,6 +44,15 @@ pub(super) trait Front: Send + 'static {
     fn is_full(&self) -> bool;
     /// Waits until it has read some.
     fn drained(&self) -> impl Future<Output = ()> + Send;
+    /// A room's forwarding unit makes an offer; to be answered with this SDP.
+    fn handle_offer(
+        &mut self,
+        _now: Instant,
+        _link: &mut Link,
+        _offer: &RoomOffer,
+    ) -> Result<String, ConnectionError> {
+        Err(ConnectionError::new(ConnectionErrorKind::NegotiationFailed, "this is not a room"))
+    }
     /// It ends with an error.
     fn handle_failure(&mut self, error: ConnectionError);
     /// Nothing will follow.
@@ -52,21 +61,21 @@ pub(super) trait Front: Send + 'static {
 
 /// Who the connection is with, for the signals.
 #[derive(Debug, Clone)]
-pub(super) struct Names {
-    pub(super) id: String,
-    pub(super) peer: String,
-    pub(super) kind: payload::Kind,
+pub(crate) struct Names {
+    pub(crate) id: String,
+    pub(crate) peer: String,
+    pub(crate) kind: payload::Kind,
 }
 
 /// How a task is spoken to.
 #[derive(Debug)]
-pub(super) struct Channels<C> {
+pub(crate) struct Channels<C> {
     /// By the application. Their end is the end of the last handle.
-    pub(super) commands: mpsc::Receiver<C>,
+    pub(crate) commands: mpsc::Receiver<C>,
     /// By the other side, through the server.
-    pub(super) inbox: mpsc::Receiver<Inbound>,
+    pub(crate) inbox: mpsc::Receiver<Inbound>,
     /// Whether the application wants it to end.
-    pub(super) hang_up: watch::Receiver<bool>,
+    pub(crate) hang_up: watch::Receiver<bool>,
 }
 
 /// What there is to do next.
@@ -81,7 +90,7 @@ enum Turn<C> {
 }
 
 /// A running connection.
-pub(super) struct Task<F: Front> {
+pub(crate) struct Task<F: Front> {
     names: Names,
     context: Context,
     core: Core<F>,
@@ -94,16 +103,18 @@ pub(super) struct Task<F: Front> {
 }
 
 /// How a connection begins.
-pub(super) enum Beginning {
+pub(crate) enum Beginning {
     /// With our offer, which this completes with its SDP.
     Call(payload::Offer),
     /// With theirs.
     Answer(payload::Offer),
+    /// With that of a room's forwarding unit.
+    Room(RoomOffer),
 }
 
 impl<F: Front> Task<F> {
     /// Runs a connection to its end.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         names: Names,
         context: Context,
         purpose: Purpose,
@@ -132,6 +143,18 @@ impl<F: Front> Task<F> {
                 let (link, sdp) = Link::call(now, purpose, &hosts);
                 offer.sdp = sdp;
                 (link, Outgoing::Offer(offer), Vec::new(), true, false)
+            }
+            Beginning::Room(offer) => {
+                let mut link = Link::room(now, purpose, &hosts);
+                match answer_room(now, &names, &mut link, &mut front, &offer) {
+                    Ok((signal, candidates)) => (link, signal, candidates, false, false),
+                    Err(error) => {
+                        front.handle_failure(error);
+                        network.close().await;
+                        let _ = closed.send(id);
+                        return;
+                    }
+                }
             }
             Beginning::Answer(offer) => {
                 let (sdp, candidates) = description::split(&offer.sdp);
@@ -200,7 +223,7 @@ impl<F: Front> Task<F> {
                             Ok(permit) => {
                                 let to = self.names.peer.clone();
                                 let signal = signals.pop_front().expect("it is not empty");
-                                permit.send(Outbound { to, signal });
+                                permit.send(Outbound::Signal { to, signal });
                             }
                             // The peer is destroyed: the inbox tells.
                             Err(_) => signals.clear(),

@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use peerway_protocol::peerjs::payload;
 
+use super::core::Core;
 use super::{Front, Names, Task};
 use crate::clock;
-use crate::connection::context::{Inbound, Outgoing};
+use crate::connection::context::{Inbound, Outgoing, RoomOffer};
 use crate::connection::{ConnectionError, ConnectionErrorKind, description};
+use crate::link::Link;
 use crate::transport::{LocalCandidate, NetworkOptions};
 
 /// What 0.3 and 1.0 want to hear before they cut big values into pieces, without which Firefox cannot
@@ -40,6 +43,16 @@ impl<F: Front> Task<F> {
                 }
             }
             Inbound::Candidate(candidate) => self.remote_candidate(candidate.candidate),
+            Inbound::Offer(offer) => {
+                let Core { link, front, .. } = &mut self.core;
+                match answer_room(now, &self.names, link, front, &offer) {
+                    Ok((signal, _)) => self.signals.push_back(signal),
+                    Err(error) => {
+                        self.core.front.handle_failure(error);
+                        self.core.link.close(now);
+                    }
+                }
+            }
             // Both at the same time: the caller's counts, and the other side answers it.
             Inbound::Restart(_) if self.core.caller && self.core.link.is_restarting() => {}
             Inbound::Restart(offer) => {
@@ -133,6 +146,20 @@ impl<F: Front> Task<F> {
             }
         }
     }
+}
+
+/// What to say to the offer of a room's forwarding unit, and its candidates.
+pub(super) fn answer_room<F: Front>(
+    now: Instant,
+    names: &Names,
+    link: &mut Link,
+    front: &mut F,
+    offer: &RoomOffer,
+) -> Result<(Outgoing, Vec<String>), ConnectionError> {
+    let (sdp, candidates) = description::split(&offer.sdp);
+    let offer = RoomOffer { sdp: sdp.into(), streams: Arc::clone(&offer.streams) };
+    let sdp = front.handle_offer(now, link, &offer)?;
+    Ok((Outgoing::Answer(answer(names, sdp)), candidates))
 }
 
 /// An offer without its SDP.
