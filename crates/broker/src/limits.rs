@@ -24,6 +24,8 @@ pub struct AppPolicy {
     pub leave_after: Option<Duration>,
     /// Whether rooms may send media through a selective forwarding unit.
     pub sfu: bool,
+    /// Members of one room.
+    pub members_per_room: usize,
 }
 
 /// What rooms may hold.
@@ -31,8 +33,6 @@ pub struct AppPolicy {
 pub struct RoomLimits {
     /// Rooms that one peer is in.
     pub per_peer: usize,
-    /// Members of one room.
-    pub members: usize,
     /// Rooms of one app that this node hosts.
     pub per_app: usize,
     /// Weight of what a member says at once, in bytes.

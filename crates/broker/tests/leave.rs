@@ -179,7 +179,7 @@ fn without_room_for_departures_each_is_told_at_once() {
 #[test]
 fn an_app_of_its_own_has_an_option_of_its_own() {
     let mut apps = std::collections::BTreeMap::new();
-    apps.insert(app(), AppPolicy { concurrent_limit: 10, leave_after: None, sfu: false });
+    apps.insert(app(), AppPolicy { leave_after: None, ..settings().other_apps });
     let mut stage = Stage::with(Settings { apps, ..leaving() });
     stage.enter(1, "alice");
     stage.send(1, "bob", offer(1));
@@ -192,8 +192,5 @@ fn an_app_of_its_own_has_an_option_of_its_own() {
 /// LEAVE two seconds after a peer has gone.
 fn leaving() -> Settings {
     let leave_after = Some(Duration::from_secs(2));
-    Settings {
-        other_apps: AppPolicy { concurrent_limit: 10, leave_after, sfu: false },
-        ..settings()
-    }
+    Settings { other_apps: AppPolicy { leave_after, ..settings().other_apps }, ..settings() }
 }

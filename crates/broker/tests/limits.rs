@@ -65,8 +65,7 @@ fn a_peer_taken_over_elsewhere_makes_room() {
 fn each_app_has_its_own_count() {
     let other = AppKey::new("other").unwrap();
     let mut own = concurrent(1);
-    own.apps
-        .insert(other.clone(), AppPolicy { concurrent_limit: 0, leave_after: None, sfu: false });
+    own.apps.insert(other.clone(), AppPolicy { concurrent_limit: 0, ..settings().other_apps });
     let mut stage = Stage::with(own);
     let bob = PeerAddress { app: other, peer: peer("bob") };
 
@@ -251,10 +250,7 @@ fn mail_gone_makes_room_again() {
 }
 
 fn concurrent(concurrent_limit: usize) -> Settings {
-    Settings {
-        other_apps: AppPolicy { concurrent_limit, leave_after: None, sfu: false },
-        ..settings()
-    }
+    Settings { other_apps: AppPolicy { concurrent_limit, ..settings().other_apps }, ..settings() }
 }
 
 fn rate(messages_per_second: u32, message_burst: u32) -> Settings {

@@ -20,6 +20,12 @@ fn limited(edit: impl FnOnce(&mut RoomLimits)) -> Hall {
     Hall::with(settings)
 }
 
+fn of_size(members_per_room: usize) -> Hall {
+    let mut settings = settings();
+    settings.other_apps.members_per_room = members_per_room;
+    Hall::with(settings)
+}
+
 #[test]
 fn the_first_one_opens_the_room_and_the_last_one_closes_it() {
     let mut hall = Hall::of(&["alice"]);
@@ -118,7 +124,7 @@ fn limits_are_refusals() {
     hall.ask(1, "a", Leave);
     assert_eq!(hall.join(1, "b"), [(1, joined("b", "alice", &["alice"]))]);
 
-    let mut hall = limited(|rooms| rooms.members = 1);
+    let mut hall = of_size(1);
     hall.enter(1, "alice");
     hall.enter(2, "bob");
     hall.join(1, "a");
@@ -145,7 +151,7 @@ fn limits_are_refusals() {
 
 #[test]
 fn a_room_that_lets_nobody_in_is_not_kept() {
-    let mut hall = limited(|rooms| rooms.members = 0);
+    let mut hall = of_size(0);
     hall.enter(1, "alice");
 
     assert_eq!(hall.join(1, "a"), refused(1, Refusal::RoomFull(name("a"), 0)));

@@ -93,7 +93,12 @@ fn shape(chance: &mut Random, aloud: bool) -> Shape {
 fn settings(leaving: bool) -> Settings {
     let leave_after = leaving.then_some(Duration::from_millis(800));
     Settings {
-        other_apps: AppPolicy { concurrent_limit: 4, leave_after, sfu: true },
+        other_apps: AppPolicy {
+            concurrent_limit: 4,
+            leave_after,
+            sfu: true,
+            members_per_room: if leaving { 2 } else { 4 },
+        },
         messages_per_second: 20,
         message_burst: 30,
         mail_per_sender: MailLimit { messages: 4, bytes: 10_000 },
@@ -103,13 +108,7 @@ fn settings(leaving: bool) -> Settings {
         probe_timeout: Duration::from_millis(700),
         resume_grace: Duration::from_millis(1500),
         session_grace: Duration::from_secs(4),
-        rooms: RoomLimits {
-            per_peer: 2,
-            members: if leaving { 2 } else { 4 },
-            per_app: 2,
-            data_size: 100,
-            log_entries: 3,
-        },
+        rooms: RoomLimits { per_peer: 2, per_app: 2, data_size: 100, log_entries: 3 },
         ..support::settings()
     }
 }

@@ -27,6 +27,7 @@ pub struct App {
     pub turn: bool,
     /// Whether its clients may open rooms whose media the server forwards.
     sfu: bool,
+    members_per_room: usize,
     secret: Option<Secret>,
     require_signed_id: bool,
     quota: Quota,
@@ -128,6 +129,7 @@ impl Apps {
             concurrent_limit: app.concurrent_limit,
             leave_after,
             sfu: app.sfu,
+            members_per_room: app.members_per_room,
         };
         self.known.iter().map(|(key, app)| (key.clone(), policy(app))).collect()
     }
@@ -160,6 +162,7 @@ impl App {
             origins: config.origins.iter().map(|origin| OriginRule::parse(origin)).collect(),
             turn: config.turn,
             sfu: config.sfu && defaults.sfu.enabled,
+            members_per_room: config.members_per_room.unwrap_or(defaults.limits.members_per_room),
             secret: config.secret.clone(),
             require_signed_id: config.require_signed_id,
             quota: Quota::new(&config.quota),

@@ -245,6 +245,7 @@ fn settings(config: &Config, apps: &Apps) -> Settings {
             concurrent_limit: config.concurrent_limit,
             leave_after: config.leave_after.map(|after| after.0),
             sfu: config.sfu.enabled,
+            members_per_room: limits.members_per_room,
         },
         expire_after: config.expire_timeout.0,
         probe_timeout: config.probe_timeout.0,
@@ -264,7 +265,6 @@ fn settings(config: &Config, apps: &Apps) -> Settings {
         remembered_departures: 10_000,
         rooms: RoomLimits {
             per_peer: limits.rooms_per_peer,
-            members: limits.members_per_room,
             per_app: limits.rooms_per_app,
             data_size: limits.room_data_size.0,
             log_entries: limits.room_log,

@@ -11,11 +11,11 @@ mod http;
 mod leave;
 mod limits;
 mod liveness;
+#[path = "../../media/tests/support/mod.rs"]
+mod media_clients;
 mod proxied;
 mod reconnect;
 mod relay;
-#[path = "../../media/tests/support/mod.rs"]
-mod media_clients;
 mod rooms;
 mod sfu;
 mod shutdown;

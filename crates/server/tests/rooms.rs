@@ -1,5 +1,7 @@
 //! Rooms over room frames (`docs/reference/room-frames.md`), on real sockets.
 
+use peerway_server::config::AppConfig;
+
 use crate::support::{Socket, TestServer};
 
 fn joined(src: &str, members: &str) -> String {
@@ -100,7 +102,10 @@ async fn another_socket_of_a_member_goes_on_in_the_room() {
 async fn limits_and_mistakes_are_told_and_end_nothing() {
     let server = TestServer::with(|config| {
         config.limits.rooms_per_peer = 1;
-        config.limits.members_per_room = 1;
+        config.limits.members_per_room = 9;
+        let mut app = AppConfig::named("peerjs");
+        app.members_per_room = Some(1);
+        config.app.push(app);
         config.limits.room_data_size = peerway_server::config::Bytes(8);
     })
     .await;

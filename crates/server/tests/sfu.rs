@@ -63,7 +63,9 @@ async fn a_room_lives_in_one_thread_wherever_its_datagrams_come() {
         }
     }
     for pair in members.chunks(2) {
-        pair[1].until("pictures", |client| client.tracks.values().any(|it| it.packets.len() > 30)).await;
+        pair[1]
+            .until("pictures", |client| client.tracks.values().any(|it| it.packets.len() > 30))
+            .await;
     }
     // It would be a wonder if all sixteen had come to the right thread.
     while server.metric("peerway_sfu_handed_over_total").await == 0 {}

@@ -182,8 +182,9 @@ impl Broker {
             }
             return;
         }
-        let full = (room.members.len() >= limits.members)
-            .then(|| Refusal::RoomFull(address.room.clone(), limits.members));
+        let most = self.settings.policy(&address.app).members_per_room;
+        let full =
+            (room.members.len() >= most).then(|| Refusal::RoomFull(address.room.clone(), most));
         if let Some(refusal) = conflict.or(full) {
             return self.tell_one(address, peer, stay, News::Out(Some(refusal)));
         }

@@ -29,7 +29,12 @@ pub struct Stage {
 pub fn settings() -> Settings {
     Settings {
         apps: BTreeMap::new(),
-        other_apps: AppPolicy { concurrent_limit: 10, leave_after: None, sfu: false },
+        other_apps: AppPolicy {
+            concurrent_limit: 10,
+            leave_after: None,
+            sfu: false,
+            members_per_room: 10,
+        },
         expire_after: Duration::from_secs(5),
         probe_timeout: Duration::ZERO,
         resume_grace: Duration::from_secs(3),
@@ -40,13 +45,7 @@ pub fn settings() -> Settings {
         mail_per_app: MailLimit { messages: 100, bytes: 100_000 },
         contacts_per_peer: 10,
         remembered_departures: 10,
-        rooms: RoomLimits {
-            per_peer: 10,
-            members: 10,
-            per_app: 10,
-            data_size: 1000,
-            log_entries: 5,
-        },
+        rooms: RoomLimits { per_peer: 10, per_app: 10, data_size: 1000, log_entries: 5 },
     }
 }
 

@@ -175,6 +175,10 @@ pub struct AppConfig {
     /// Let the app's clients open rooms of type sfu.
     #[serde(default = "yes")]
     pub sfu: bool,
+    /// Members of one room; that of `[limits]` if unset.
+    #[serde(default)]
+    #[schemars(extend("examples" = [50]))]
+    pub members_per_room: Option<usize>,
     /// Members of one room of type sfu that may publish at the same time; that of `[sfu]` if unset.
     #[serde(default)]
     #[schemars(extend("examples" = [10]))]
@@ -206,6 +210,7 @@ impl AppConfig {
             concurrent_limit: None,
             turn: true,
             sfu: true,
+            members_per_room: None,
             publishers_per_room: None,
             bitrate_per_publisher: None,
             quota: QuotaConfig::default(),

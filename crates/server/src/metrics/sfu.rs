@@ -83,7 +83,12 @@ impl SfuMetrics {
             self.handed_over.clone(),
         );
         it.register("send_calls", "System calls for sending", self.calls.clone());
-        it.register_with_unit("busy", "Time that threads did not wait", Unit::Seconds, self.busy.clone());
+        it.register_with_unit(
+            "busy",
+            "Time that threads did not wait",
+            Unit::Seconds,
+            self.busy.clone(),
+        );
         it.register("connections", "Open TCP connections, by thread", self.connections.clone());
         it.register(
             "connections_refused",

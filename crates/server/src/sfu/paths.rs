@@ -46,7 +46,8 @@ impl Paths {
     }
 
     fn enter(&self, source: SocketAddr, worker: usize) {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&source) == Some(&worker);
+        let known =
+            self.0.read().unwrap_or_else(PoisonError::into_inner).get(&source) == Some(&worker);
         if !known {
             self.0.write().unwrap_or_else(PoisonError::into_inner).insert(source, worker);
         }

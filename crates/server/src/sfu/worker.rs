@@ -118,7 +118,9 @@ impl Worker {
         let Self { common, prepared: Prepared { epoll, waker }, index, sockets, events } = self;
         let mut running = Running {
             members: Members::new(common.clone(), index),
-            parcels: std::iter::repeat_with(Parcel::default).take(common.settings.workers).collect(),
+            parcels: std::iter::repeat_with(Parcel::default)
+                .take(common.settings.workers)
+                .collect(),
             common,
             epoll,
             waker,

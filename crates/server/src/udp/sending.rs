@@ -111,7 +111,9 @@ impl Sending {
                     let first = &queue[..batch.ends[0]];
                     // A segment is longer than the path takes in one piece, for instance.
                     if first.len() > 1 && error != Errno::EAGAIN {
-                        first.iter().for_each(|it| self.send_one(socket, it.to, bytes(&it.payload)));
+                        first
+                            .iter()
+                            .for_each(|it| self.send_one(socket, it.to, bytes(&it.payload)));
                     }
                     first.len()
                 }
@@ -145,7 +147,11 @@ impl Sending {
         });
         let start = |message: usize| message.checked_sub(1).map_or(0, |it| batch.ends[it]);
         let messages: [&[IoSlice<'_>]; BATCH] = std::array::from_fn(|message| {
-            if message < batch.messages { &slices[start(message)..batch.ends[message]] } else { &[] }
+            if message < batch.messages {
+                &slices[start(message)..batch.ends[message]]
+            } else {
+                &[]
+            }
         });
         let addresses: [Option<SockaddrStorage>; BATCH] = std::array::from_fn(|message| {
             (message < batch.messages).then(|| queue[start(message)].to.into())
@@ -156,7 +162,8 @@ impl Sending {
         if let Some(size) = batch.segment {
             let segments = [ControlMessage::UdpGsoSegments(&size)];
             let headers = &mut self.segmented.0;
-            return sendmmsg(fd, headers, messages, addresses, segments, flags).map(Iterator::count);
+            return sendmmsg(fd, headers, messages, addresses, segments, flags)
+                .map(Iterator::count);
         }
         sendmmsg(fd, &mut self.plain.0, messages, addresses, [], flags).map(Iterator::count)
     }
@@ -174,7 +181,13 @@ impl Batch {
             let run = if segmentation { run_length(&queue[at..], bytes) } else { 1 };
             let size = bytes(&queue[at].payload).len();
             let fits = match batch.segment.map(usize::from) {
-                Some(segment) => if run > 1 { size == segment } else { size <= segment },
+                Some(segment) => {
+                    if run > 1 {
+                        size == segment
+                    } else {
+                        size <= segment
+                    }
+                }
                 None => run == 1 || longest <= size,
             };
             if batch.messages > 0 && (!fits || at + run > MOST_DATAGRAMS) {
@@ -223,8 +236,10 @@ mod tests {
 
     fn queue(to: SocketAddr, sizes: &[usize]) -> Vec<Outgoing<Vec<u8>>> {
         let fill = |index: usize| u8::try_from(index).unwrap();
-        let one = |(index, size): (usize, &usize)| {
-            Outgoing { socket: 0, to, payload: vec![fill(index); *size] }
+        let one = |(index, size): (usize, &usize)| Outgoing {
+            socket: 0,
+            to,
+            payload: vec![fill(index); *size],
         };
         sizes.iter().enumerate().map(one).collect()
     }
@@ -251,7 +266,11 @@ mod tests {
     fn a_call_takes_runs_of_one_size_and_nothing_that_would_be_cut() {
         let [a, b, c] = ["192.0.2.1:1", "192.0.2.1:2", "192.0.2.1:3"].map(|it| it.parse().unwrap());
         for (parts, ends, segment) in [
-            (&[(a, &[100, 100, 50][..]), (b, &[100, 100, 50]), (c, &[100])][..], &[3, 6, 7][..], Some(100)),
+            (
+                &[(a, &[100, 100, 50][..]), (b, &[100, 100, 50]), (c, &[100])][..],
+                &[3, 6, 7][..],
+                Some(100),
+            ),
             (&[(a, &[100, 100]), (b, &[90, 90])], &[2], Some(100)),
             (&[(a, &[100, 100]), (b, &[120])], &[2], Some(100)),
             (&[(a, &[80]), (b, &[100, 100])], &[1, 3], Some(100)),
@@ -260,7 +279,11 @@ mod tests {
         ] {
             let queue: Vec<_> = parts.iter().flat_map(|(to, sizes)| queue(*to, sizes)).collect();
             let batch = Batch::first_of(&queue, Vec::as_slice, true);
-            assert_eq!((&batch.ends[..batch.messages], batch.segment), (ends, segment), "{parts:?}");
+            assert_eq!(
+                (&batch.ends[..batch.messages], batch.segment),
+                (ends, segment),
+                "{parts:?}"
+            );
         }
     }
 

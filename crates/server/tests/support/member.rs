@@ -72,7 +72,8 @@ impl Member {
             changed: Notify::new(),
         });
         let (frames, to_send) = mpsc::unbounded_channel();
-        let running = Running { shared: shared.clone(), socket, link, to_send, room: room.to_owned() };
+        let running =
+            Running { shared: shared.clone(), socket, link, to_send, room: room.to_owned() };
         Self { shared, frames, task: tokio::spawn(running.run()) }
     }
 
