@@ -26,21 +26,30 @@ pub(super) fn configure(config: RtcConfig) -> RtcConfig {
 
 /// The formats with their payload types on this leg.
 #[derive(Debug)]
-pub(super) struct Formats(Vec<(Pt, Codec)>);
+pub(super) struct Formats {
+    known: Vec<(Pt, Codec)>,
+    /// Of repetitions (RFC 4588).
+    repairs: Vec<Pt>,
+}
 
 impl Formats {
     pub(super) fn new(rtc: &Rtc) -> Self {
-        let formats = rtc.codec_config().params().iter().filter_map(known);
-        Self(formats.collect())
+        let all = rtc.codec_config().params();
+        let repairs = all.iter().filter_map(PayloadParams::resend).collect();
+        Self { known: all.iter().filter_map(known).collect(), repairs }
     }
 
     pub(super) fn find(&self, payload_type: Pt) -> Option<(FormatId, Codec)> {
-        let index = self.0.iter().position(|(pt, _)| *pt == payload_type)?;
-        Some((FormatId(u8::try_from(index).ok()?), self.0[index].1))
+        let index = self.known.iter().position(|(pt, _)| *pt == payload_type)?;
+        Some((FormatId(u8::try_from(index).ok()?), self.known[index].1))
+    }
+
+    pub(super) fn is_repair(&self, payload_type: u8) -> bool {
+        self.repairs.iter().any(|pt| **pt == payload_type)
     }
 
     pub(super) fn payload_type(&self, format: FormatId) -> Pt {
-        self.0[usize::from(format.0)].0
+        self.known[usize::from(format.0)].0
     }
 
     /// Those that the other side takes on a line, in its order.

@@ -1,5 +1,7 @@
 //! The two lines on which a member's own tracks come.
 
+use std::time::{Duration, Instant};
+
 use str0m::media::{KeyframeRequestKind, Mid, Rid};
 use str0m::rtp::Ssrc;
 
@@ -46,9 +48,36 @@ impl Incoming {
     }
 }
 
-/// Where the streams belong that come in.
+/// Where the streams belong that come in: those of which a genuine packet has come.
 #[derive(Debug, Default)]
-pub(super) struct Sources(Vec<(Ssrc, Kind, usize)>);
+pub(super) struct Sources(Vec<Source>);
+
+#[derive(Debug)]
+pub(super) struct Source {
+    ssrc: u32,
+    mid: Mid,
+    rid: Option<Rid>,
+    kind: Kind,
+    layer: usize,
+    pub(super) heard: Instant,
+}
+
+impl Sources {
+    pub(super) fn find_mut(&mut self, ssrc: u32) -> Option<&mut Source> {
+        self.0.iter_mut().find(|source| source.ssrc == ssrc)
+    }
+
+    /// The engine's names of its line.
+    pub(super) fn line(&self, ssrc: u32) -> Option<(Mid, Option<Rid>)> {
+        let source = self.0.iter().find(|source| source.ssrc == ssrc)?;
+        Some((source.mid, source.rid))
+    }
+
+    pub(super) fn is_alive(&self, place: (Kind, usize), now: Instant, within: Duration) -> bool {
+        let of_place = self.0.iter().filter(|source| (source.kind, source.layer) == place);
+        of_place.into_iter().any(|source| now < source.heard + within)
+    }
+}
 
 impl Leg {
     /// The line for the member's own track.
@@ -57,9 +86,8 @@ impl Leg {
     }
 
     pub(super) fn source(&mut self, ssrc: Ssrc) -> Option<(Kind, usize)> {
-        let known = self.sources.0.iter().find(|(known, ..)| *known == ssrc);
-        if let Some((_, kind, layer)) = known {
-            return Some((*kind, *layer));
+        if let Some(known) = self.sources.find_mut(*ssrc) {
+            return Some((known.kind, known.layer));
         }
         let mut api = self.rtc.direct_api();
         let stream = api.stream_rx(&ssrc)?;
@@ -70,9 +98,10 @@ impl Leg {
             Some(rid) => LAYERS.iter().position(|name| Rid::from(*name) == rid)?,
         };
         if self.sources.0.len() >= REMEMBERED {
-            self.sources.0.clear();
+            self.sources.0.remove(0);
         }
-        self.sources.0.push((ssrc, line.kind, layer));
+        let (kind, heard) = (line.kind, self.latest);
+        self.sources.0.push(Source { ssrc: *ssrc, mid, rid, kind, layer, heard });
         Some((line.kind, layer))
     }
 

@@ -6,6 +6,8 @@
 
 mod channels;
 mod format;
+mod gate;
+mod header;
 mod incoming;
 mod negotiation;
 mod packet;
@@ -130,6 +132,7 @@ pub(crate) struct Leg {
     negotiation: negotiation::Negotiation,
     incoming: [Incoming; 2],
     sources: incoming::Sources,
+    gate: gate::Gate,
     slots: Slots,
     statistics: statistics::Statistics,
     channels: channels::Channels,
@@ -170,6 +173,7 @@ impl Leg {
             negotiation: negotiation::Negotiation::default(),
             incoming: Kind::ALL.map(Incoming::new),
             sources: incoming::Sources::default(),
+            gate: gate::Gate::default(),
             slots: Slots::new(options.seed),
             statistics: statistics::Statistics::default(),
             channels: channels::Channels::default(),
@@ -204,6 +208,10 @@ impl Leg {
     ) -> Result<(), Failure> {
         let Some(receive) = receive(datagram) else { return Ok(()) };
         let now = self.at(now);
+        if !self.admits(now, datagram.data) {
+            tracing::trace!(source = %datagram.source, "a packet of an unknown source");
+            return Ok(());
+        }
         Ok(self.rtc.handle_input(Input::Receive(now, receive))?)
     }
 
@@ -345,9 +353,9 @@ fn extensions(options: &Options) -> ExtensionMap {
     map.set(3, Extension::TransportSequenceNumber);
     map.set(13, Extension::VideoOrientation);
     if !options.two_lines {
-        map.set(4, Extension::RtpMid);
-        map.set(10, Extension::RtpStreamId);
-        map.set(11, Extension::RepairedRtpStreamId);
+        map.set(header::MID, Extension::RtpMid);
+        map.set(header::RID, Extension::RtpStreamId);
+        map.set(header::REPAIRED_RID, Extension::RepairedRtpStreamId);
     }
     map
 }

@@ -143,6 +143,7 @@ impl Leg {
         let answer =
             SdpAnswer::from_sdp_string(sdp).map_err(|error| Failure::Answer(error.to_string()))?;
         self.rtc.sdp_api().accept_answer(pending, answer)?;
+        self.declare_sources(sdp);
         for index in 0..self.incoming.len() {
             let Some(mid) = self.incoming[index].mid else { continue };
             let accepted = self.formats.accepted(&self.rtc, mid);

@@ -3,6 +3,9 @@
 use super::slot::Label;
 use crate::Codec;
 
+/// Of one line; browsers have two.
+const MOST_SOURCES: usize = 8;
+
 /// What one line of an offer gets.
 #[derive(Debug, Default)]
 pub(super) struct Edit {
@@ -50,6 +53,23 @@ pub(super) fn check(answer: &str, lines: &[String]) -> Result<(), String> {
         return Err(format!("it has {count} media lines and not {}", lines.len()));
     }
     Ok(())
+}
+
+/// The sources that a line of an answer declares (`a=ssrc`, RFC 5576). None where there are sizes: those
+/// say themselves which they are.
+pub(super) fn sources(answer: &str, mid: &str) -> Vec<u32> {
+    let line = sections(answer).find(|section| attribute(section, "a=mid:") == Some(mid));
+    let Some(line) = line.filter(|line| attribute(line, "a=simulcast:").is_none()) else {
+        return Vec::new();
+    };
+    let mut sources: Vec<u32> = Vec::new();
+    for attribute in line.lines().filter_map(|line| line.strip_prefix("a=ssrc:")) {
+        let Some(Ok(source)) = attribute.split(' ').next().map(str::parse) else { continue };
+        if sources.len() < MOST_SOURCES && !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+    sources
 }
 
 fn session(edited: &mut String, section: &str, version: u64) {

@@ -82,6 +82,8 @@ pub struct Client {
     pub mute: bool,
     /// Nothing is sent any more.
     pub stalled: bool,
+    /// Its answers do not tell its sources.
+    pub undeclared: bool,
     /// What others send comes on its own two lines.
     pub two_lines: bool,
     /// What came on data channels, with their labels.
@@ -133,6 +135,7 @@ impl Client {
             offers: Vec::new(),
             mute: false,
             stalled: false,
+            undeclared: false,
             two_lines: false,
             messages: Vec::new(),
             channels: BTreeMap::new(),
@@ -263,6 +266,9 @@ impl Client {
                 2 => !self.sends.video,
                 _ => false,
             };
+            if self.undeclared && line.starts_with("a=ssrc") {
+                continue;
+            }
             restricted.push_str(match line.trim_end() {
                 "a=sendonly" if silent => "a=inactive\r\n",
                 "a=sendrecv" if silent => "a=recvonly\r\n",

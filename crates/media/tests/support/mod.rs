@@ -72,6 +72,10 @@ pub struct World {
     pub paths: BTreeMap<SocketAddr, Path>,
     /// How long a description travels.
     pub signalling: Duration,
+    /// How often what clients send arrives once more.
+    pub replays: usize,
+    /// What clients sent, while it is kept.
+    pub kept: Option<Vec<(SocketAddr, Vec<u8>)>>,
     flights: BinaryHeap<Flight>,
     answers: Vec<(Instant, LegId, String)>,
     offers: Vec<(Instant, LegId, String, Vec<(String, LegId)>)>,
@@ -101,6 +105,8 @@ impl World {
             events: Vec::new(),
             paths: BTreeMap::new(),
             signalling: Duration::from_millis(5),
+            replays: 0,
+            kept: None,
             flights: BinaryHeap::new(),
             answers: Vec::new(),
             offers: Vec::new(),
@@ -145,6 +151,14 @@ impl World {
 
     pub fn client_mut(&mut self, leg: LegId) -> &mut Client {
         self.clients.get_mut(&leg).unwrap()
+    }
+
+    /// A datagram arrives, as if a client had sent it.
+    pub fn inject(&mut self, source: SocketAddr, data: &[u8]) {
+        let destination = self.address;
+        let datagram = Datagram { transport: Transport::Udp, source, destination, data };
+        self.router.handle_datagram(self.now, datagram);
+        self.settle();
     }
 
     /// Time since the start.
@@ -274,7 +288,12 @@ impl World {
                 destination: self.address,
                 data: &flight.data,
             };
-            self.router.handle_datagram(self.now, datagram);
+            for _ in 0..=self.replays {
+                self.router.handle_datagram(self.now, datagram);
+            }
+            if let Some(kept) = &mut self.kept {
+                kept.push((flight.client, flight.data.clone()));
+            }
         } else if let Some(client) =
             self.clients.values_mut().find(|client| client.address == flight.client)
         {
