@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::node::NodeHandle;
 use crate::outbox::Outboxes;
+use crate::sfu::SfuHandle;
 use crate::turn::Ice;
 
 /// See the module documentation.
@@ -32,6 +33,8 @@ pub(crate) struct Edge {
     pub(crate) started: Instant,
     /// Unless TURN is off.
     pub(crate) ice: Option<Ice>,
+    /// Unless media are not forwarded.
+    pub(crate) sfu: Option<SfuHandle>,
 }
 
 /// Why a client is not given a credential for TURN.

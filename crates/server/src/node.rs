@@ -9,7 +9,7 @@ use std::time::Instant;
 use peerway_broker::{
     Broker, Command, Happening, LegId, MediaEvent, Open, Parcel, PostRefused, Proof, SessionId,
 };
-use peerway_protocol::{AppKey, PeerAddress, PeerId, Request};
+use peerway_protocol::{AppKey, PeerAddress, PeerId, Request, RoomAddress, RoomMode};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::backplane::{Backplane, BackplaneEvent};
@@ -31,6 +31,7 @@ enum Input {
     Lost { session: SessionId },
     Post { post: Post, reply: oneshot::Sender<Result<(), PostRefused>> },
     List { app: AppKey, reply: oneshot::Sender<Vec<PeerId>> },
+    Rooms { reply: oneshot::Sender<Vec<Hosted>> },
     Ping { reply: oneshot::Sender<()> },
     Shutdown,
 }
@@ -46,6 +47,17 @@ pub struct Post {
     pub request: Request,
     /// When it was read.
     pub received: Instant,
+}
+
+/// A room that this node hosts.
+#[derive(Debug)]
+pub struct Hosted {
+    /// Its name.
+    pub address: RoomAddress,
+    /// How media travel.
+    pub mode: RoomMode,
+    /// In the order in which they came.
+    pub members: Arc<[PeerId]>,
 }
 
 /// The node has stopped.
@@ -111,6 +123,13 @@ impl NodeHandle {
     pub async fn list(&self, app: AppKey) -> Result<Vec<PeerId>, Stopped> {
         let (reply, answer) = oneshot::channel();
         self.send(Input::List { app, reply }).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// The rooms that this node hosts.
+    pub async fn rooms(&self) -> Result<Vec<Hosted>, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Input::Rooms { reply }).await?;
         answer.await.map_err(|_| Stopped)
     }
 
@@ -252,6 +271,7 @@ impl<B: Backplane> Node<B> {
             }
             Input::List { app, reply } => self.backplane.list(&app, reply),
             // Whoever asked may have gone away meanwhile.
+            Input::Rooms { reply } => drop(reply.send(self.hosted())),
             Input::Ping { reply } => drop(reply.send(())),
             Input::Shutdown => {
                 self.stopping = true;
@@ -261,6 +281,15 @@ impl<B: Backplane> Node<B> {
                 }
             }
         }
+    }
+
+    fn hosted(&self) -> Vec<Hosted> {
+        let rooms = self.broker.hosted_rooms().into_iter();
+        let hosted = rooms.filter_map(|(address, members)| {
+            let mode = self.broker.mode_of(&address)?;
+            Some(Hosted { address, mode, members })
+        });
+        hosted.collect()
     }
 
     /// Does what the broker wants and tells it what came of it, until both are quiet.

@@ -159,6 +159,7 @@ impl Server {
         let outboxes = Outboxes::new(limits.outbox_size.0, limits.outbox_total.0);
         let edge = Arc::new(Edge {
             outboxes,
+            sfu: sfu.as_ref().map(Sfu::handle),
             ice: turn.as_ref().map(|turn| turn.ice(&config)),
             config,
             apps,

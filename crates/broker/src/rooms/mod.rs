@@ -24,7 +24,7 @@ mod membership;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use peerway_protocol::{AppKey, PeerId, RoomAddress};
+use peerway_protocol::{AppKey, PeerId, RoomAddress, RoomMode};
 
 use crate::{Broker, LegId, Stay};
 use host::HostedRoom;
@@ -94,5 +94,10 @@ impl Broker {
     /// whoever looks at the server from outside.
     pub fn hosted_rooms(&self) -> Vec<(RoomAddress, Arc<[PeerId]>)> {
         self.rooms.list()
+    }
+
+    /// How media travel in a room that this node hosts.
+    pub fn mode_of(&self, room: &RoomAddress) -> Option<RoomMode> {
+        self.rooms.hosted.get(room).map(HostedRoom::mode)
     }
 }

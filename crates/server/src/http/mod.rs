@@ -7,6 +7,7 @@ mod io;
 mod listener;
 mod pages;
 mod problem;
+mod rooms;
 mod router;
 mod tls;
 mod upgrade;

@@ -104,7 +104,7 @@ pub(super) async fn metrics(
     Ok(([(header::CONTENT_TYPE, kind)], edge.metrics.render()).into_response())
 }
 
-fn bears(headers: &HeaderMap, token: &Secret) -> bool {
+pub(super) fn bears(headers: &HeaderMap, token: &Secret) -> bool {
     headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))

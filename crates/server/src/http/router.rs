@@ -10,7 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::{Problem, cors, ice, pages};
+use super::{Problem, cors, ice, pages, rooms};
 use crate::edge::Edge;
 use crate::transport::{peerjs, skyway};
 
@@ -30,6 +30,7 @@ pub(crate) fn router(edge: Arc<Edge>, socketio: Router<Arc<Edge>>) -> Router {
         .route("/healthz", get(pages::health))
         .route("/metrics", get(pages::metrics))
         .route("/v1/ice", get(ice::ice))
+        .route("/v1/rooms", get(rooms::rooms))
         .route(&base, get(pages::root))
         .route(&format!("{base}status.json"), get(pages::status));
     router = match base.trim_end_matches('/') {

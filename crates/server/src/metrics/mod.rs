@@ -35,7 +35,7 @@ struct TypeLabels {
 }
 
 use rooms::RoomMetrics;
-pub(crate) use sfu::SfuCounts;
+pub(crate) use sfu::{SfuCounts, SfuQuality};
 pub use sfu::SfuMetrics;
 pub use turn::TurnMetrics;
 

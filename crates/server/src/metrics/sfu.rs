@@ -29,6 +29,10 @@ pub struct SfuMetrics {
     closed: Family<ReasonLabel, Counter>,
     datagrams: Family<DirectionLabel, Counter>,
     bytes: Family<DirectionLabel, Counter>,
+    lost: Family<DirectionLabel, Counter>,
+    nacks: Family<DirectionLabel, Counter>,
+    plis: Family<DirectionLabel, Counter>,
+    freezes: Counter,
     strays: Counter,
     handed_over: Counter,
     calls: Counter,
@@ -54,6 +58,38 @@ pub(crate) struct SfuCounts {
     pub(crate) busy: Duration,
 }
 
+/// What members' media suffered: from them, and to them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SfuQuality {
+    pub(crate) lost: [u64; 2],
+    pub(crate) nacks: [u64; 2],
+    pub(crate) plis: [u64; 2],
+    pub(crate) freezes: u64,
+}
+
+impl SfuQuality {
+    /// What is more than before.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        let more = |now: [u64; 2], before: [u64; 2]| [0, 1].map(|it| now[it].saturating_sub(before[it]));
+        Self {
+            lost: more(self.lost, before.lost),
+            nacks: more(self.nacks, before.nacks),
+            plis: more(self.plis, before.plis),
+            freezes: self.freezes.saturating_sub(before.freezes),
+        }
+    }
+
+    /// Adds what another one suffered.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for way in [0, 1] {
+            self.lost[way] += other.lost[way];
+            self.nacks[way] += other.nacks[way];
+            self.plis[way] += other.plis[way];
+        }
+        self.freezes += other.freezes;
+    }
+}
+
 impl SfuCounts {
     /// A datagram came.
     pub(crate) fn received(&mut self, bytes: usize) {
@@ -76,6 +112,10 @@ impl SfuMetrics {
         it.register("members_closed", "Members gone, by reason", self.closed.clone());
         it.register("datagrams", "Datagrams received and sent", self.datagrams.clone());
         it.register_with_unit("traffic", "What was in them", Unit::Bytes, self.bytes.clone());
+        it.register("lost", "Packets lost on members' paths and not repaired", self.lost.clone());
+        it.register("nacks", "Requests to repeat packets, by the way of media", self.nacks.clone());
+        it.register("plis", "Requests for key frames, by the way of media", self.plis.clone());
+        it.register("freezes", "Times that a member's pictures stood still", self.freezes.clone());
         it.register("strays", "Datagrams that were for nobody", self.strays.clone());
         it.register(
             "handed_over",
@@ -111,6 +151,17 @@ impl SfuMetrics {
         self.handed_over.inc_by(counts.handed_over);
         self.calls.inc_by(counts.calls);
         self.busy.inc_by(counts.busy.as_secs_f64());
+    }
+
+    /// Adds what members' media suffered.
+    pub(crate) fn suffered(&self, quality: &SfuQuality) {
+        for (index, direction) in ["in", "out"].into_iter().enumerate() {
+            let labels = DirectionLabel { direction };
+            self.lost.get_or_create(&labels).inc_by(quality.lost[index]);
+            self.nacks.get_or_create(&labels).inc_by(quality.nacks[index]);
+            self.plis.get_or_create(&labels).inc_by(quality.plis[index]);
+        }
+        self.freezes.inc_by(quality.freezes);
     }
 
     /// A member more.

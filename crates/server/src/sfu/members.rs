@@ -6,15 +6,17 @@ use std::time::Instant;
 
 use peerway_broker::{LegId, MediaCommand, MediaEvent};
 use peerway_media::{
-    Datagram, Event, MediaRouter, Output, Reception, RoomId, RouterOptions, Transmit, VideoWish,
+    Datagram, Event, LegReport, MediaRouter, Output, Reception, RoomId, RouterOptions, Transmit, VideoWish,
 };
-use peerway_protocol::PeerAddress;
+use peerway_protocol::{PeerAddress, RoomAddress};
 
 use super::orders::Order;
+use super::report::{MemberReport, Sample};
 use super::stream::Incoming;
 use super::tell::Teller;
 use super::{Common, broker_id, media_id, paths};
 use crate::clock;
+use crate::metrics::SfuQuality;
 
 /// See the module documentation.
 #[derive(Debug)]
@@ -33,9 +35,11 @@ pub(super) struct Members {
 
 #[derive(Debug)]
 struct Leg {
-    room: RoomId,
+    id: RoomId,
+    room: RoomAddress,
     peer: PeerAddress,
     publishers: Option<usize>,
+    sample: Sample,
 }
 
 impl Members {
@@ -65,13 +69,15 @@ impl Members {
                     self.common.metrics.sfu.closed("full");
                     teller.tell(leg, MediaEvent::Closed(reason.into()));
                 }
-                Order::Open { leg, room, peer, options } => {
+                Order::Open { leg, id, room, peer, options } => {
                     tracing::debug!(leg = leg.0, app = %peer.app, peer = %peer.peer, "leg opened");
                     self.common.metrics.sfu.opened();
-                    let publishers = options.publishers;
-                    self.legs.insert(leg, Leg { room, peer, publishers });
-                    self.router.handle_join(now, room, media_id(leg), options);
+                    let (publishers, sample) = (options.publishers, Sample::default());
+                    self.legs.insert(leg, Leg { id, room, peer, publishers, sample });
+                    self.router.handle_join(now, id, media_id(leg), options);
                 }
+                // Whoever asked may have gone away meanwhile.
+                Order::Report(reply) => drop(reply.send(self.reports(now))),
                 Order::Media(command) => self.obey(now, command),
             }
         }
@@ -121,7 +127,7 @@ impl Members {
     }
 
     /// What is to be sent next; what happened is told on the way.
-    pub(super) fn next_transmit(&mut self, _now: Instant, teller: &mut Teller) -> Option<Transmit> {
+    pub(super) fn next_transmit(&mut self, teller: &mut Teller) -> Option<Transmit> {
         loop {
             match self.router.next_output()? {
                 Output::Transmit(transmit) => return Some(transmit),
@@ -164,7 +170,7 @@ impl Members {
     }
 
     fn forget(&mut self, leg: LegId, reason: &'static str) {
-        let Some(Leg { room, peer, .. }) = self.legs.remove(&leg) else { return };
+        let Some(Leg { id: room, peer, .. }) = self.legs.remove(&leg) else { return };
         tracing::debug!(leg = leg.0, app = %peer.app, peer = %peer.peer, reason, "leg closed");
         self.common.metrics.sfu.closed(reason);
         self.common.metrics.sfu.ended();
@@ -188,7 +194,29 @@ impl Members {
         new
     }
 
-    pub(super) fn report(&mut self, _now: Instant) {}
+    /// Looks how all legs are; what has happened since the last time.
+    pub(super) fn sample(&mut self, now: Instant) -> SfuQuality {
+        let mut new = SfuQuality::default();
+        if self.legs.is_empty() {
+            return new;
+        }
+        for report in self.router.reports(now) {
+            if let Some(leg) = self.legs.get_mut(&broker_id(report.leg)) {
+                new.add(&leg.sample.update(now, &report));
+            }
+        }
+        new
+    }
+
+    fn reports(&mut self, now: Instant) -> Vec<MemberReport> {
+        let legs = &self.legs;
+        let name = |leg| legs.get(&broker_id(leg)).map_or_else(String::new, |it| it.peer.peer.to_string());
+        let report = |report: LegReport| {
+            let Leg { room, sample, .. } = legs.get(&broker_id(report.leg))?;
+            Some(MemberReport::new(room.clone(), &report, sample, name))
+        };
+        self.router.reports(now).into_iter().filter_map(report).collect()
+    }
 
     /// After a fault: another router, without legs.
     pub(super) fn begin_again(&mut self, teller: &mut Teller) {

@@ -15,6 +15,7 @@ mod addresses;
 mod members;
 mod orders;
 mod paths;
+mod report;
 mod rooms;
 mod settings;
 mod stream;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use peerway_broker::{LegId, MediaCommand};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,6 +40,7 @@ use crate::udp::listen::{self, Unbound};
 use crate::udp::{Inboxes, StopOnDrop};
 use addresses::Addresses;
 use orders::{Order, Orders};
+pub(crate) use report::MemberReport;
 use paths::Paths;
 use rooms::Rooms;
 use settings::Settings;
@@ -124,8 +126,14 @@ impl Sfu {
             .map(|it| TcpListener::from_std(it.socket))
             .collect::<Result<_, _>>()
             .map_err(StartError::SfuIo)?;
-        let media = Media { sfu: SfuHandle { common: common.clone() }, events };
-        Ok(Some((Self { common, workers, listeners }, media)))
+        let sfu = Self { common, workers, listeners };
+        let media = Media { sfu: sfu.handle(), events };
+        Ok(Some((sfu, media)))
+    }
+
+    /// The way to it while it runs.
+    pub(crate) fn handle(&self) -> SfuHandle {
+        SfuHandle { common: self.common.clone() }
     }
 
     /// Starts serving, until told to stop; returns at once. What it starts is in `tasks`.
@@ -176,7 +184,8 @@ impl SfuHandle {
                 match common.rooms.open(leg, &room) {
                     Ok(place) => {
                         let options = common.settings.leg(&room.app, profile);
-                        (place.worker, Order::Open { leg, room: place.room, peer, options })
+                        let id = place.room;
+                        (place.worker, Order::Open { leg, id, room, peer, options })
                     }
                     // Any worker can say so.
                     Err(full) => (0, Order::Refuse(leg, full.to_string())),
@@ -193,6 +202,18 @@ impl SfuHandle {
             }
         };
         common.orders[worker].push(order);
+    }
+
+    /// How all members' media are.
+    pub(crate) async fn reports(&self) -> Vec<MemberReport> {
+        let mut all = Vec::new();
+        for orders in &self.common.orders {
+            let (reply, answer) = oneshot::channel();
+            orders.push(Order::Report(reply));
+            // A worker that is stopped, or too far behind, has nothing to tell.
+            all.extend(answer.await.unwrap_or_default());
+        }
+        all
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use peerway_broker::{LegId, MediaCommand};
 use peerway_media::{LegOptions, RoomId};
-use peerway_protocol::PeerAddress;
+use peerway_protocol::{PeerAddress, RoomAddress};
+use tokio::sync::oneshot;
 
+use super::report::MemberReport;
 use super::stream::Incoming;
 use crate::udp::Waker;
 
@@ -18,7 +20,9 @@ const MOST: usize = 65_536;
 pub(super) enum Order {
     Open {
         leg: LegId,
-        room: RoomId,
+        /// As the router knows it.
+        id: RoomId,
+        room: RoomAddress,
         peer: PeerAddress,
         options: LegOptions,
     },
@@ -26,6 +30,8 @@ pub(super) enum Order {
     Refuse(LegId, String),
     /// Any command but to open.
     Media(MediaCommand),
+    /// Tell how all legs are.
+    Report(oneshot::Sender<Vec<MemberReport>>),
     /// A TCP connection that begins with a check for a leg of this worker.
     Stream(Incoming),
 }

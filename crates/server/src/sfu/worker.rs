@@ -165,13 +165,13 @@ impl Running {
             }
             self.hand_over();
             self.members.handle_timeout(now);
-            self.settle(now);
+            self.settle();
             self.keep_time(now);
             self.counts.busy += clock::now().saturating_duration_since(now);
         }
         let now = clock::now();
         self.members.leave_all(now);
-        self.settle(now);
+        self.settle();
         self.report(now);
     }
 
@@ -290,8 +290,8 @@ impl Running {
     }
 
     /// Sends and tells all that there is.
-    fn settle(&mut self, now: Instant) {
-        while let Some(transmit) = self.members.next_transmit(now, &mut self.teller) {
+    fn settle(&mut self) {
+        while let Some(transmit) = self.members.next_transmit(&mut self.teller) {
             let (to, from) = (transmit.destination, transmit.source);
             self.counts.sent(transmit.data.len());
             if transmit.transport == Transport::Tcp {
@@ -346,7 +346,7 @@ impl Running {
         self.counts.strays = self.members.take_strays();
         self.common.metrics.sfu.count(&std::mem::take(&mut self.counts));
         self.common.metrics.sfu.connections(self.index, self.streams.len());
-        self.members.report(now);
+        self.common.metrics.sfu.suffered(&self.members.sample(now));
     }
 
     /// After a fault nothing of the members is looked at again.
