@@ -36,7 +36,8 @@ pub(super) async fn rooms(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Some(token) = &edge.config.metrics.token else {
-        let message = "rooms and peers are told only to those who bear metrics.token, which is not set";
+        let message =
+            "rooms and peers are told only to those who bear metrics.token, which is not set";
         return Err(Problem::new(StatusCode::FORBIDDEN, "no_token", message.to_owned()));
     };
     if !bears(&headers, token) {

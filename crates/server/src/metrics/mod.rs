@@ -35,8 +35,8 @@ struct TypeLabels {
 }
 
 use rooms::RoomMetrics;
-pub(crate) use sfu::{SfuCounts, SfuQuality};
 pub use sfu::SfuMetrics;
+pub(crate) use sfu::{SfuCounts, SfuQuality};
 pub use turn::TurnMetrics;
 
 /// The kinds of transport a session can have, as metrics name them.

@@ -70,7 +70,8 @@ pub(crate) struct SfuQuality {
 impl SfuQuality {
     /// What is more than before.
     pub(crate) fn since(&self, before: &Self) -> Self {
-        let more = |now: [u64; 2], before: [u64; 2]| [0, 1].map(|it| now[it].saturating_sub(before[it]));
+        let more =
+            |now: [u64; 2], before: [u64; 2]| [0, 1].map(|it| now[it].saturating_sub(before[it]));
         Self {
             lost: more(self.lost, before.lost),
             nacks: more(self.nacks, before.nacks),

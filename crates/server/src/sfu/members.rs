@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use peerway_broker::{LegId, MediaCommand, MediaEvent};
 use peerway_media::{
-    Datagram, Event, LegReport, MediaRouter, Output, Reception, RoomId, RouterOptions, Transmit, VideoWish,
+    Datagram, Event, LegReport, MediaRouter, Output, Reception, RoomId, RouterOptions, Transmit,
+    VideoWish,
 };
 use peerway_protocol::{PeerAddress, RoomAddress};
 
@@ -78,6 +79,9 @@ impl Members {
                 }
                 // Whoever asked may have gone away meanwhile.
                 Order::Report(reply) => drop(reply.send(self.reports(now))),
+                #[cfg(test)]
+                #[expect(clippy::panic, reason = "that is what is asked for")]
+                Order::Fault => panic!("on purpose"),
                 Order::Media(command) => self.obey(now, command),
             }
         }
@@ -210,7 +214,8 @@ impl Members {
 
     fn reports(&mut self, now: Instant) -> Vec<MemberReport> {
         let legs = &self.legs;
-        let name = |leg| legs.get(&broker_id(leg)).map_or_else(String::new, |it| it.peer.peer.to_string());
+        let name =
+            |leg| legs.get(&broker_id(leg)).map_or_else(String::new, |it| it.peer.peer.to_string());
         let report = |report: LegReport| {
             let Leg { room, sample, .. } = legs.get(&broker_id(report.leg))?;
             Some(MemberReport::new(room.clone(), &report, sample, name))

@@ -20,6 +20,8 @@ mod rooms;
 mod settings;
 mod stream;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::net::SocketAddr;
@@ -40,8 +42,8 @@ use crate::udp::listen::{self, Unbound};
 use crate::udp::{Inboxes, StopOnDrop};
 use addresses::Addresses;
 use orders::{Order, Orders};
-pub(crate) use report::MemberReport;
 use paths::Paths;
+pub(crate) use report::MemberReport;
 use rooms::Rooms;
 use settings::Settings;
 use worker::Worker;

@@ -32,6 +32,9 @@ pub(super) enum Order {
     Media(MediaCommand),
     /// Tell how all legs are.
     Report(oneshot::Sender<Vec<MemberReport>>),
+    /// Fail, to show what that costs.
+    #[cfg(test)]
+    Fault,
     /// A TCP connection that begins with a check for a leg of this worker.
     Stream(Incoming),
 }

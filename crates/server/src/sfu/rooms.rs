@@ -1,6 +1,6 @@
 //! Which worker has which room, and which leg is in it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use peerway_broker::LegId;
@@ -94,16 +94,6 @@ impl Rooms {
         Some(state.rooms.get(address)?.place.worker)
     }
 
-    /// The addresses of a worker's rooms.
-    pub(super) fn of_worker(&self, worker: usize) -> BTreeMap<RoomId, RoomAddress> {
-        let state = self.lock();
-        #[expect(clippy::disallowed_methods, reason = "they are put in order")]
-        let all = state.rooms.iter();
-        all.filter(|(_, room)| room.place.worker == worker)
-            .map(|(address, room)| (room.place.room, address.clone()))
-            .collect()
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -137,9 +127,7 @@ mod tests {
         let rooms = Rooms::new(1, 0);
         let first = rooms.open(LegId(1), &room("a")).unwrap();
         rooms.close(LegId(1));
-        assert!(rooms.of_worker(0).is_empty());
         assert_ne!(rooms.open(LegId(2), &room("a")).unwrap().room, first.room);
-        assert_eq!(rooms.of_worker(0).len(), 1);
     }
 
     #[test]

@@ -42,6 +42,8 @@ const WAKER: u64 = 1 << 33;
 pub(super) struct Prepared {
     epoll: Epoll,
     waker: Arc<Waker>,
+    /// To wait for room in full sockets.
+    room: Epoll,
 }
 
 /// A loop that has not begun. What the kernel's batch calls need cannot move between threads, so
@@ -86,7 +88,8 @@ impl Prepared {
     pub(super) fn new() -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let waker = Arc::new(Waker::new(&epoll, WAKER)?);
-        Ok(Self { epoll, waker })
+        let room = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        Ok(Self { epoll, waker, room })
     }
 
     pub(super) fn waker(&self) -> Arc<Waker> {
@@ -115,7 +118,8 @@ impl Worker {
 
     /// Serves until it is stopped.
     pub(super) fn run(self) {
-        let Self { common, prepared: Prepared { epoll, waker }, index, sockets, events } = self;
+        let Self { common, prepared: Prepared { epoll, waker, room }, index, sockets, events } =
+            self;
         let mut running = Running {
             members: Members::new(common.clone(), index),
             parcels: std::iter::repeat_with(Parcel::default)
@@ -130,7 +134,7 @@ impl Worker {
             streams: Streams::default(),
             teller: Teller::new(events),
             slots: Slots::new(),
-            sending: Sending::new(),
+            sending: Sending::patient(room),
             outgoing: Vec::new(),
             inbox: Parcel::default(),
             buffer: Vec::new(),

@@ -7,12 +7,15 @@ use std::os::fd::AsRawFd;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 
 use super::BATCH;
 
 /// Segments of one run (`UDP_MAX_SEGMENTS` was 64 before Linux 6.9).
 const MOST_SEGMENTS: usize = 64;
+/// How long room in a full socket is waited for, in milliseconds.
+const PATIENCE: u8 = 10;
 /// Datagrams of one call.
 const MOST_DATAGRAMS: usize = 256;
 
@@ -34,6 +37,8 @@ pub(crate) struct Sending {
     segmented: Headers,
     /// Whether the kernel cuts segments.
     segmentation: bool,
+    /// Waits for room in a full socket.
+    room: Option<Epoll>,
     calls: u64,
 }
 
@@ -62,8 +67,15 @@ impl Sending {
             plain: Headers(MultiHeaders::preallocate(BATCH, None)),
             segmented: Headers(MultiHeaders::preallocate(BATCH, control)),
             segmentation: true,
+            room: None,
             calls: 0,
         }
+    }
+
+    /// One that waits a moment where a socket is full: a burst for a large room is more than the kernel
+    /// keeps for one socket, but the card sends it soon. `room` is for that alone.
+    pub(crate) fn patient(room: Epoll) -> Self {
+        Self { room: Some(room), ..Self::new() }
     }
 
     /// How often the kernel was asked to send, since the last time.
@@ -105,6 +117,7 @@ impl Sending {
                     self.segmentation = false;
                     0
                 }
+                Err(Errno::EAGAIN) if self.wait_for_room(socket) => 0,
                 // The first message is what went wrong; the others may be fine.
                 Err(error) => {
                     tracing::trace!(%error, to = %queue[0].to, "cannot send");
@@ -120,6 +133,19 @@ impl Sending {
             };
             queue = &queue[sent..];
         }
+    }
+
+    /// Whether a full socket has room again.
+    fn wait_for_room(&self, socket: &UdpSocket) -> bool {
+        let Some(room) = &self.room else { return false };
+        let event = EpollEvent::new(EpollFlags::EPOLLOUT, 0);
+        let wait = || -> Result<usize, Errno> {
+            room.add(socket, event)?;
+            let ready = room.wait(&mut [EpollEvent::empty()], PATIENCE);
+            room.delete(socket)?;
+            ready
+        };
+        wait().is_ok_and(|ready| ready > 0)
     }
 
     fn send_one(&mut self, socket: &UdpSocket, to: SocketAddr, bytes: &[u8]) {
