@@ -15,6 +15,7 @@ mod credential;
 pub use credential::{Credentialed, sign_credential};
 
 /// An app as the edge sees it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, not a state")]
 #[derive(Debug, Clone)]
 pub struct App {
     /// Its key.

@@ -82,9 +82,14 @@ async fn a_room_lives_in_one_thread_wherever_its_datagrams_come() {
 async fn a_server_that_stops_says_goodbye() {
     let server = server(|_| {}).await;
     let ann = Member::join(&server, "ann", "r", BOTH, Path::Udp).await;
-    ann.until("the connection", |client| client.connected_at.is_some()).await;
+    let ben = Member::join(&server, "ben", "r", BOTH, Path::Udp).await;
+    for member in [&ann, &ben] {
+        member.until("packets of the other", |client| gets(client, 10)).await;
+    }
     server.control.stop();
-    ann.until("the goodbye", |client| client.closed || !client.rtc.is_alive()).await;
+    for member in [&ann, &ben] {
+        member.until("the goodbye", |client| client.closed || !client.rtc.is_alive()).await;
+    }
     server.ended().await;
 }
 
@@ -243,4 +248,19 @@ fn candidate(offer: &str, transport: &str) -> SocketAddr {
     let candidates = offer.lines().filter(|line| line.starts_with("a=candidate:")).map(words);
     let words = candidates.into_iter().find(|words| words[2] == transport).unwrap();
     format!("{}:{}", words[4], words[5]).parse().unwrap()
+}
+
+#[tokio::test]
+async fn who_leaves_the_room_leaves_nothing_behind() {
+    let server = server(|_| {}).await;
+    let ann = Member::join(&server, "ann", "r", BOTH, Path::Udp).await;
+    let ben = Member::join(&server, "ben", "r", BOTH, Path::Tcp).await;
+    ann.until("packets", |client| gets(client, 10)).await;
+    ben.say(&json!({"type": "ROOM-LEAVE", "room": "r"}));
+    ben.until("the goodbye", |client| client.closed || !client.rtc.is_alive()).await;
+    server.until_metric("peerway_sfu_members", 1).await;
+    ann.say(&json!({"type": "ROOM-LEAVE", "room": "r"}));
+    server.until_metric("peerway_sfu_members", 0).await;
+    let left = "peerway_sfu_members_closed_total{reason=\"left\"}";
+    assert_eq!(server.metric(left).await, 2);
 }

@@ -80,7 +80,6 @@ impl Members {
                 // Whoever asked may have gone away meanwhile.
                 Order::Report(reply) => drop(reply.send(self.reports(now))),
                 #[cfg(test)]
-                #[expect(clippy::panic, reason = "that is what is asked for")]
                 Order::Fault => panic!("on purpose"),
                 Order::Media(command) => self.obey(now, command),
             }

@@ -44,7 +44,7 @@ pub(super) fn first_frame(input: &[u8]) -> io::Result<Option<&[u8]>> {
 /// The connections of one worker, by their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    streams: HashMap<u32, Stream>,
+    all: HashMap<u32, Stream>,
     by_path: HashMap<(SocketAddr, SocketAddr), u32>,
     /// Numbers of connections with something to write.
     unwritten: Vec<u32>,
@@ -55,7 +55,7 @@ pub(super) struct Streams {
 
 #[derive(Debug)]
 struct Stream {
-    stream: TcpStream,
+    socket: TcpStream,
     path: (SocketAddr, SocketAddr),
     input: Vec<u8>,
     output: VecDeque<u8>,
@@ -82,16 +82,23 @@ impl Streams {
         epoll.add(&stream, event)?;
         let path = (remote, local);
         let output = VecDeque::new();
-        let stream =
-            Stream { stream, path, input, output, blocked: false, active: now, _place: place };
-        self.streams.insert(number, stream);
+        let stream = Stream {
+            socket: stream,
+            path,
+            input,
+            output,
+            blocked: false,
+            active: now,
+            _place: place,
+        };
+        self.all.insert(number, stream);
         self.by_path.insert(path, number);
         self.order.push_back(number);
         Ok(number)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.streams.len()
+        self.all.len()
     }
 
     /// Reads what waits, and gives out each whole frame with its path; `take` says whether it was for
@@ -103,9 +110,9 @@ impl Streams {
         buffer: &mut Vec<u8>,
         mut take: impl FnMut(SocketAddr, SocketAddr, &[u8]) -> bool,
     ) {
-        let Some(it) = self.streams.get_mut(&number) else { return };
+        let Some(it) = self.all.get_mut(&number) else { return };
         buffer.resize(READ, 0);
-        let read = match it.stream.read(buffer) {
+        let read = match it.socket.read(buffer) {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
             Ok(read) => Ok(read),
             Err(error) if is_passing(&error) => Ok(0),
@@ -132,7 +139,7 @@ impl Streams {
     /// Queues a datagram. It is lost if its member reads too little, or has gone.
     pub(super) fn send(&mut self, remote: SocketAddr, local: SocketAddr, datagram: &[u8]) {
         let Some(number) = self.by_path.get(&(remote, local)).copied() else { return };
-        let Some(it) = self.streams.get_mut(&number) else { return };
+        let Some(it) = self.all.get_mut(&number) else { return };
         let Ok(length) = u16::try_from(datagram.len()) else { return };
         if it.output.len() + datagram.len() > MOST_UNREAD {
             return;
@@ -155,13 +162,13 @@ impl Streams {
 
     /// Writes what one connection takes.
     pub(super) fn write(&mut self, number: u32, epoll: &Epoll, mark: u64) {
-        let Some(it) = self.streams.get_mut(&number) else { return };
+        let Some(it) = self.all.get_mut(&number) else { return };
         let written = loop {
             let (front, _) = it.output.as_slices();
             if front.is_empty() {
                 break Ok(());
             }
-            match it.stream.write(front) {
+            match it.socket.write(front) {
                 Ok(count) => drop(it.output.drain(..count)),
                 Err(error) if is_passing(&error) => break Ok(()),
                 Err(error) => break Err(error),
@@ -175,7 +182,7 @@ impl Streams {
             it.blocked = blocked;
             let more = if blocked { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
             let mut event = EpollEvent::new(EpollFlags::EPOLLIN | more, mark | u64::from(number));
-            Ok(epoll.modify(&it.stream, &mut event)?)
+            Ok(epoll.modify(&it.socket, &mut event)?)
         });
         if let Err(error) = told {
             tracing::debug!(%error, remote = %it.path.0, "a connection of the SFU ended");
@@ -187,7 +194,7 @@ impl Streams {
     pub(super) fn sweep(&mut self, now: Instant) {
         for _ in 0..self.order.len() {
             let Some(number) = self.order.pop_front() else { return };
-            let Some(it) = self.streams.get(&number) else { continue };
+            let Some(it) = self.all.get(&number) else { continue };
             if now.saturating_duration_since(it.active) < IDLE {
                 self.order.push_back(number);
             } else {
@@ -198,7 +205,7 @@ impl Streams {
 
     /// Closing takes it out of epoll, too.
     fn remove(&mut self, number: u32) {
-        let Some(it) = self.streams.remove(&number) else { return };
+        let Some(it) = self.all.remove(&number) else { return };
         if self.by_path.get(&it.path) == Some(&number) {
             self.by_path.remove(&it.path);
         }

@@ -124,9 +124,9 @@ impl Sending {
                     let first = &queue[..batch.ends[0]];
                     // A segment is longer than the path takes in one piece, for instance.
                     if first.len() > 1 && error != Errno::EAGAIN {
-                        first
-                            .iter()
-                            .for_each(|it| self.send_one(socket, it.to, bytes(&it.payload)));
+                        for it in first {
+                            self.send_one(socket, it.to, bytes(&it.payload));
+                        }
                     }
                     first.len()
                 }

@@ -128,15 +128,16 @@ struct Running {
 impl Running {
     async fn run(mut self) {
         let mut buffer = vec![0; 2000];
+        let mut listens = true;
         loop {
             self.send().await;
             self.shared.changed.notify_one();
             let due = self.shared.client.lock().unwrap().poll_timeout();
             tokio::select! {
-                text = self.socket.text_whenever() => match text {
+                text = self.socket.text_whenever(), if listens => match text {
                     Some(text) => self.hear(&serde_json::from_str(&text).unwrap()).await,
                     // The media may live on for a moment.
-                    None => self.to_send.close(),
+                    None => listens = false,
                 },
                 Some(frame) = self.to_send.recv() => self.socket.send(&frame).await,
                 received = self.link.receive(&mut buffer) => if let Ok((from, length)) = received {
