@@ -16,9 +16,9 @@ pub use rewrite::{
     CaptureClock, Clock, Continuity, Incoming, Outgoing, PictureNumbers, Rewriter, SourceId,
 };
 pub use router::{
-    CloseReason, Datagram, Event, LayerReport, LegId, LegOptions, LegReport, LocalAddress,
-    MediaRouter, Output, PublicationReport, Quality, Reception, RoomId, RouterOptions,
-    SubscriptionReport, Traffic, Transmit, Transport, VideoWish, ice_user,
+    CloseReason, Datagram, Estimation, Event, LayerReport, LegId, LegOptions, LegReport,
+    LocalAddress, MediaRouter, Output, PublicationReport, Quality, Reception, RoomId,
+    RouterOptions, SubscriptionReport, Traffic, Transmit, Transport, VideoWish, ice_user,
 };
 pub use speakers::Speakers;
 pub use track::{Codec, Codecs, Kind};

@@ -100,6 +100,8 @@ pub(crate) enum Output {
     Connected,
     /// The path's bandwidth as it seems now, in bits per second.
     Bandwidth(u64),
+    /// It reported on what it got.
+    Reported,
     /// Whether anything answers on any path.
     Reachable(bool),
     /// It said goodbye.
@@ -271,7 +273,7 @@ impl Leg {
             }
             E::MediaEgressStats(stats) => {
                 self.note_outgoing(&stats);
-                return None;
+                Output::Reported
             }
             E::ChannelOpen(id, _) => Output::Opened(self.channel_opened(id)?),
             E::ChannelData(data) => Output::Message(self.channel_message(data)?),

@@ -10,7 +10,7 @@ use crate::router::Quality;
 use crate::{Clock, Kind};
 
 /// Between two reports of the engine.
-pub(super) const INTERVAL: Duration = Duration::from_secs(2);
+pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Of one direction, each stream's.
 #[derive(Debug, Default)]
@@ -111,14 +111,14 @@ fn sum(streams: &[Stream]) -> Quality {
         if newest.is_some_and(|newest| newest < stream.at + INTERVAL) {
             quality.jitter = quality.jitter.max(stream.jitter);
             recent += stream.recent;
-            #[expect(clippy::cast_precision_loss, reason = "packets of two seconds")]
+            #[expect(clippy::cast_precision_loss, reason = "packets of a second")]
             {
                 lost += stream.loss * stream.recent as f32;
             }
         }
     }
     if recent > 0 {
-        #[expect(clippy::cast_precision_loss, reason = "packets of two seconds")]
+        #[expect(clippy::cast_precision_loss, reason = "packets of a second")]
         {
             quality.loss = lost / recent as f32;
         }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::MediaRouter;
+use super::estimate::Reported;
 use super::member::{Key, LAYERS};
 use crate::{Demand, Kind, allocate};
 
@@ -54,6 +55,38 @@ impl Meter {
 }
 
 impl MediaRouter {
+    /// The engine's estimate, or a receiver's own.
+    pub(super) fn receiver_estimate(&mut self, key: Key, bandwidth: u64) {
+        let Some(now) = self.now else { return };
+        let member = &mut self.members[key];
+        let estimated = match &mut member.estimate {
+            None => bandwidth,
+            Some(estimate) => {
+                estimate.handle_receiver_estimate(now, bandwidth);
+                estimate.bandwidth()
+            }
+        };
+        // The first guess is as good as any until something is sent.
+        member.bandwidth = member.bandwidth.map(|_| estimated);
+        if member.share.is_some() {
+            self.allocate(key);
+        }
+    }
+
+    /// A receiver reported on what it got.
+    pub(super) fn reported(&mut self, key: Key) {
+        let Some(now) = self.now else { return };
+        let member = &mut self.members[key];
+        let Some(estimate) = &mut member.estimate else { return };
+        let (loss, round_trip) = (member.leg.qualities().1.loss, member.leg.round_trip());
+        let sent = member.traffic.sent_bytes + member.traffic.sent * OVERHEAD;
+        estimate.handle_report(now, Reported { loss, round_trip }, sent, member.desired);
+        member.bandwidth = Some(estimate.bandwidth());
+        if member.share.is_some() {
+            self.allocate(key);
+        }
+    }
+
     /// Shares a member's bandwidth among the videos that it gets.
     pub(super) fn allocate(&mut self, key: Key) {
         let Some(now) = self.now else { return };
@@ -103,6 +136,7 @@ impl MediaRouter {
             places.push((subscription.publisher, index, steps));
         }
         let desired: u64 = demands.iter().filter_map(|demand| demand.layers.last()).sum();
+        self.members[key].desired = desired + AUDIO * 4;
         self.guard(key, |member| {
             member.leg.set_desired_bitrate(desired + desired / 4);
             Ok(())

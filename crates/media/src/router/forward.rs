@@ -54,10 +54,11 @@ impl MediaRouter {
                     self.open_channels(key);
                 }
                 leg::Output::Bandwidth(bandwidth) => {
-                    // The first guess is as good as any until something is sent.
-                    member.bandwidth = member.bandwidth.map(|_| bandwidth);
-                    if member.share.is_some() {
-                        self.allocate(key);
+                    self.receiver_estimate(key, bandwidth);
+                }
+                leg::Output::Reported => {
+                    if let Some(estimate) = &mut member.estimate {
+                        estimate.pending = true;
                     }
                 }
                 leg::Output::Reachable(true) => member.deadlines.reachable = None,
@@ -70,6 +71,9 @@ impl MediaRouter {
                     let is_soon = self.now.is_some_and(|now| at <= now + SOON);
                     if !is_soon || turns == TURNS {
                         member.engine = Some(at);
+                        if member.estimate.as_ref().is_some_and(|it| it.pending) {
+                            self.reported(key);
+                        }
                         return self.schedule(key);
                     }
                     turns += 1;

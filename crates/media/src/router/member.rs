@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::estimate::Estimate;
 use super::layer::Layer;
 use super::stall::Stall;
 use super::{LegId, Reception, RoomId};
@@ -35,6 +36,10 @@ pub(super) struct Member {
     pub(super) traffic: super::Traffic,
     /// What its path seems to carry, in bits per second, where that is estimated.
     pub(super) bandwidth: Option<u64>,
+    /// Where it is estimated by reports.
+    pub(super) estimate: Option<Estimate>,
+    /// What would be of use to it, in bits per second.
+    pub(super) desired: u64,
     /// When its bandwidth is shared out again, where there is something to choose.
     pub(super) share: Option<Instant>,
     /// What it wants of others, where that is not everything.

@@ -9,6 +9,7 @@
 mod bandwidth;
 mod data;
 mod demux;
+mod estimate;
 mod forward;
 mod key_frames;
 mod layer;
@@ -35,6 +36,7 @@ pub use report::{LayerReport, LegReport, PublicationReport, Quality, Subscriptio
 use crate::leg::{self, Failure, Leg};
 use crate::{CaptureClock, Kind, Speakers};
 use demux::Demux;
+use estimate::Estimate;
 use member::{Deadlines, Key, Member, Permission};
 
 /// Names a room; the caller knows what it stands for.
@@ -76,6 +78,17 @@ pub struct Datagram<'a> {
     pub data: &'a [u8],
 }
 
+/// How the bandwidth of a path is estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Estimation {
+    /// From the receiver's usual reports. A path that is too narrow is seen after a second or two.
+    #[default]
+    Reports,
+    /// From the receiver's feedback on every packet, and by probing. Sees more and sooner, and makes
+    /// a packet cost twice as much.
+    EveryPacket,
+}
+
 /// How a router behaves.
 #[derive(Debug, Clone)]
 pub struct RouterOptions {
@@ -86,6 +99,8 @@ pub struct RouterOptions {
     pub user_prefix: String,
     /// Chance, for numbers that should not be guessed.
     pub seed: u64,
+    /// How the bandwidth of paths is estimated, for legs where it is.
+    pub estimation: Estimation,
     /// How long an offer waits for its answer.
     pub answer_within: Duration,
     /// How long ICE and DTLS may take after the first answer.
@@ -100,6 +115,7 @@ impl Default for RouterOptions {
             addresses: Vec::new(),
             user_prefix: String::new(),
             seed: 0,
+            estimation: Estimation::default(),
             answer_within: Duration::from_secs(30),
             connect_within: Duration::from_secs(30),
             reconnect_within: Duration::from_secs(15),
@@ -212,8 +228,9 @@ impl MediaRouter {
         if self.keys.contains_key(&leg) {
             return;
         }
+        let counts = self.options.estimation == Estimation::EveryPacket;
         let leg_options = leg::Options {
-            first_bitrate: options.first_bitrate,
+            first_bitrate: options.first_bitrate.filter(|_| counts),
             bitrate_limit: options.bitrate_limit,
             simulcast: options.simulcast && !options.two_lines,
             two_lines: options.two_lines,
@@ -236,6 +253,8 @@ impl MediaRouter {
             dirty: false,
             traffic: Traffic::default(),
             bandwidth: options.first_bitrate,
+            estimate: options.first_bitrate.filter(|_| !counts).map(Estimate::new),
+            desired: 0,
             share: None,
             receptions: BTreeMap::new(),
             selected: None,
