@@ -65,7 +65,7 @@
 
   // What the path in use leads over and to.
   async function sfuPath(index) {
-    const report = await e2e.rtcOf(e2e.rooms[index].room).getStats();
+    const report = (await e2e.rtcOf(e2e.rooms[index].room)?.getStats()) ?? new Map();
     const all = [...report.values()];
     const transport = all.find(({ type }) => type === 'transport');
     const pair = all.find((stats) => stats.id === transport?.selectedCandidatePairId || stats.selected);
@@ -73,6 +73,14 @@
     const { protocol, address, port } = report.get(pair.remoteCandidateId);
     return { protocol, address, port };
   }
+
+  // What is worth telling of a description.
+  const gist = (description) =>
+    description?.sdp
+      .split(/\r?\n/)
+      .filter((line) => /^(m=|a=(mid|msid|sendrecv|sendonly|recvonly|inactive|candidate|setup|group|ssrc))/.test(line))
+      .map((line) => line.replace(/( SAVPF| UDP\/TLS\/RTP\/SAVPF) .*/, ''))
+      .join('\n');
 
   const story = e2e.story;
   Object.assign(e2e, { enter, sight, publish, views, blink, sfuPath });
@@ -84,7 +92,7 @@
         const states = rtc ? `${rtc.iceConnectionState} ${rtc.connectionState} ${rtc.signalingState}` : 'no connection';
         const views = seen.map(({ peer, kinds, view }) => JSON.stringify({ peer, kinds, ...view }));
         const last = offers.at(-1);
-        const talk = [JSON.stringify(last?.msids), last?.offer?.sdp, answers.at(-1)?.sdp];
+        const talk = [JSON.stringify(last?.msids), gist(last?.offer), gist(answers.at(-1))];
         return [`SFU room, ${states}, ${offers.length} offers, ${answers.length} answers`, ...views, ...talk].join('\n');
       });
     return [story(), ...chapters].join('\n');

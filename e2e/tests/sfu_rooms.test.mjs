@@ -237,7 +237,7 @@ function checkOffer(sdp, msids, receiver) {
     // Chromium would answer `inactive`.
     assert.ok(!lines.some((line) => /^a=(simulcast|rid)/.test(line)), 'simulcast');
   }
-  assert.ok(first.lines.some((line) => /^a=candidate:.* 127\.0\.0\.1 .* typ host/.test(line)));
+  assert.ok(first.lines.some((line) => /^a=candidate:.* typ host/.test(line)));
   assert.ok(first.lines.includes('a=end-of-candidates'));
   for (const { lines } of media) {
     for (const line of ['a=rtcp-mux', 'a=setup:actpass']) assert.ok(lines.includes(line), `no ${line}`);
