@@ -34,6 +34,10 @@ const builds = {
     script: 'dist/skyway.js',
     integrity: 'sha512-+dpH7PjcIPBdz+1HX5935hPfVAmD4DtvV0wqWrY/VHR/P3FfYy2CGkZ2sQQtTx3VNokGIdMdxeSMpEpomIpa/w==',
   },
+  'skyway-js-1.4.0': {
+    script: 'dist/skyway.js',
+    integrity: 'sha512-EHmV8MX/sdwjhWjVBRMQyRcn0XDJ8OXcc+WXjjvZ8Vt57BnDuqGS8SE0ucY5A9+rR5I/FgQBRj8R9nw/uMvhwQ==',
+  },
   'skyway-js-4.4.5': {
     script: 'dist/skyway.js',
     integrity: 'sha512-H/XSAsQA66+KL13w3VxplutnZ543tQzjE3rzMyY7Bgq7N0ZIGhWTq/KFSsUZr5zCEHO9E3ew4rC1Lwy8Sc+v7g==',

@@ -50,7 +50,7 @@ function tab(query) {
   const client = query.get('client');
   const scripts = [`/peerjs/${client}/${scriptOf(client)}`, '/page/samples.js', '/page/harness.js'];
   if (isSkyway(client)) {
-    scripts.push('/page/rooms.js');
+    scripts.push('/page/rooms.js', '/page/pictures.js', '/page/sfu.js', '/page/frames.js');
   }
   if (query.get('webSocket') === 'false') {
     scripts.unshift('/page/dead_websocket.js');

@@ -54,7 +54,7 @@ export class SkywayTab extends Tab {
 }
 
 // A room as seen from one of its members.
-class Membership {
+export class Membership {
   constructor(tab, index) {
     this.tab = tab;
     this.index = index;

@@ -39,11 +39,20 @@ export class Stage {
   async raise() {
     this.server = await this.startServer();
     this.pages = await Pages.start();
-    this.seats = [{ browser: await launch(this.browserName), host: '127.0.0.1' }];
+    this.seats = [{ browser: await launch(this.firstBrowser), host: '127.0.0.1' }];
+  }
+
+  get firstBrowser() {
+    return this.browserName;
   }
 
   startServer() {
     return Server.start();
+  }
+
+  // What holds a page with this client.
+  tabClass(client) {
+    return isSkyway(client) ? SkywayTab : Tab;
   }
 
   async strike() {
@@ -71,7 +80,7 @@ export class Stage {
     const { browser, host } = seat;
     const page = await browser.newPage();
     if (userAgent) await page.setUserAgent({ userAgent });
-    const tab = new (isSkyway(client) ? SkywayTab : Tab)(name, client, page, { host, port });
+    const tab = new (this.tabClass(client))(name, client, page, { host, port });
     this.#tabs.push(tab);
     await tab.load(this.pages.urlFor(client, { host, ...options }));
     return tab;

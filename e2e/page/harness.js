@@ -90,7 +90,11 @@ window.e2e = (() => {
     if (!video.videoWidth) return null;
     const context = new OffscreenCanvas(128, 96).getContext('2d');
     context.drawImage(video, 0, 0);
-    const pixels = context.getImageData(0, 0, 128, 96).data;
+    return numberIn(context.getImageData(0, 0, 128, 96).data);
+  }
+
+  // The same of 128 by 96 pixels.
+  function numberIn(pixels) {
     const white = (x, y) => pixels[((y * 16 + 8) * 128 + x * 16 + 8) * 4] > 127;
     const row = (y) => [...Array(8).keys()].reduce((byte, x) => byte * 2 + white(x, y), 0);
     const bytes = [1, 2, 3, 4].map(row);
@@ -141,7 +145,7 @@ window.e2e = (() => {
     return [JSON.stringify(events), ...chapters].join('\n');
   }
 
-  const inspection = { inbound, framesDecoded, reception, path, relayCandidates, detailsOf, idOf, rtcOf, story };
+  const inspection = { inbound, framesDecoded, numberIn, reception, path, relayCandidates, detailsOf, idOf, rtcOf, story };
   const api = { events, links, start, connect, call, send, camera, show, ...inspection };
   return api;
 })();

@@ -5,7 +5,10 @@
 
   async function join(name, { receiveOnly = false, mode = 'mesh' } = {}) {
     const stream = receiveOnly ? undefined : await e2e.camera({ width: 160, height: 120, frameRate: 10 });
-    const room = e2e.peer.joinRoom(name, { mode, stream });
+    return record(e2e.peer.joinRoom(name, { mode, stream }));
+  }
+
+  function record(room) {
     const record = { room, events: [], received: [], streams: [], logs: [] };
     for (const event of ['open', 'close', 'peerJoin', 'peerLeave', 'error']) {
       room.on(event, (detail) => record.events.push([event, detail ?? null]));
@@ -36,7 +39,7 @@
   }
 
   const story = e2e.story;
-  Object.assign(e2e, { rooms, join, say, shown });
+  Object.assign(e2e, { rooms, join, record, say, shown });
   e2e.story = () => {
     const chapters = rooms.map(({ room, events, received, streams }) =>
       JSON.stringify({ room: room.name, events, received, streams: streams.map(({ peer, id }) => [peer, id]) }),

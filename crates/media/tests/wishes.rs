@@ -136,6 +136,20 @@ fn with_two_lines_one_other_comes_at_a_time_and_the_next_when_it_goes() {
 }
 
 #[test]
+fn with_two_lines_who_comes_second_gets_the_first() {
+    let mut world = World::default();
+    let bob = world.join(2, BOTH, GOOD);
+    world.run(SECOND);
+    let ann = world.join_with(1, BOTH, GOOD, TWO_LINES, config());
+    world.client_mut(ann).two_lines = true;
+    world.run(SECOND * 2);
+    let offer = &world.client(ann).offers[0];
+    assert_eq!(offer.matches("a=sendrecv").count(), 2, "{offer}");
+    assert!(world.client(ann).pictures(bob).len() > 30);
+    assert!(world.client(bob).pictures(ann).len() > 30);
+}
+
+#[test]
 fn with_two_lines_who_speaks_for_long_is_there_after_a_while() {
     let mut world = World::default();
     let ann = world.join_with(1, NOTHING, GOOD, TWO_LINES, config());

@@ -5,7 +5,7 @@ use str0m::media::{Direction, Simulcast, SimulcastLayer};
 
 use super::incoming::LAYERS;
 use super::sdp::{self, Edit};
-use super::slot::{Label, SlotId, State};
+use super::slot::{Label, Slot, SlotId, State};
 use super::{Failure, KEPT_FOR, KEPT_PACKETS, Leg, REPEATED, str0m_kind};
 use crate::{Clock, Codec, Codecs, Kind};
 
@@ -75,6 +75,9 @@ impl Leg {
             return None;
         }
         let (two_lines, channel) = (self.options.two_lines, self.channel_config());
+        let waits =
+            |kind| move |(_, slot): (_, &Slot)| slot.kind == kind && slot.state == State::Wanted;
+        let wanted = Kind::ALL.map(|kind| self.slots.all().any(waits(kind)));
         let mut api = self.rtc.sdp_api();
         for line in &mut self.incoming {
             if let Some(mid) = line.mid {
@@ -85,7 +88,13 @@ impl Leg {
             let simulcast = self.options.simulcast && line.kind() == Kind::Video;
             let simulcast = simulcast.then(receive_layers);
             let kind = str0m_kind(line.kind());
-            line.mid = Some(api.add_media(kind, Direction::RecvOnly, None, None, simulcast));
+            // What a line is made with cannot be changed before it is applied.
+            let direction = if two_lines && wanted[line.kind().index()] {
+                Direction::SendRecv
+            } else {
+                Direction::RecvOnly
+            };
+            line.mid = Some(api.add_media(kind, direction, None, None, simulcast));
         }
         let unused = channel.map(|config| api.add_channel_with_config(config));
         let (sends, rests) = if two_lines {
