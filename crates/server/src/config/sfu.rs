@@ -16,7 +16,8 @@ pub struct SfuConfig {
     /// Forward media.
     pub enabled: bool,
     /// Where to listen for UDP: a port ("9001") of all addresses but loopback, or one address
-    /// ("192.0.2.1:9001"). Open it in the firewall. If unset 9001, or any free port where `port` is 0.
+    /// ("192.0.2.1:9001"). Open it in the firewall. If unset 9001 (9002 where that is `port`), or any
+    /// free port where `port` is 0.
     #[schemars(extend("examples" = [["9001"]]))]
     pub udp: Option<Vec<ListenAddress>>,
     /// Where to listen for ICE over TCP, for members whose network lets no UDP through. If unset
@@ -73,7 +74,11 @@ impl SfuConfig {
 
     /// Where to listen for UDP and for TCP; `http` is the configured port of the whole program.
     pub(crate) fn listen(&self, http: u16) -> [Vec<ListenAddress>; 2] {
-        let port = if http == 0 { 0 } else { PORT };
+        let port = match http {
+            0 => 0,
+            PORT => PORT + 1,
+            _ => PORT,
+        };
         let usual = vec![ListenAddress { ip: None, port }];
         let udp = self.udp.clone().unwrap_or(usual);
         let tcp = self.tcp.clone().unwrap_or_else(|| udp.clone());
@@ -83,3 +88,26 @@ impl SfuConfig {
 
 /// What two characters can number.
 pub(crate) const MOST_WORKERS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unless_told_it_listens_beside_the_rest_of_the_program() {
+        let config = SfuConfig::default();
+        for (http, port) in [(9000, 9001), (443, 9001), (9001, 9002), (0, 0)] {
+            let expected = vec![ListenAddress { ip: None, port }];
+            assert_eq!(config.listen(http), [expected.clone(), expected]);
+        }
+    }
+
+    #[test]
+    fn tcp_is_where_udp_is_unless_told() {
+        let listen = |text: &str| vec![text.parse::<ListenAddress>().unwrap()];
+        let mut config = SfuConfig { udp: Some(listen("192.0.2.1:7000")), ..SfuConfig::default() };
+        assert_eq!(config.listen(9000), [listen("192.0.2.1:7000"), listen("192.0.2.1:7000")]);
+        config.tcp = Some(Vec::new());
+        assert_eq!(config.listen(9000), [listen("192.0.2.1:7000"), Vec::new()]);
+    }
+}

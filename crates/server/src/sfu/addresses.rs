@@ -20,8 +20,10 @@ pub(super) struct Addresses {
     externals: Vec<ExternalAddress>,
 }
 
-/// The machine's addresses that other machines may reach; loopback if there is nothing else.
-pub(super) fn usable(locals: Vec<IpAddr>) -> Vec<IpAddr> {
+/// The machine's addresses that other machines may reach; loopback if there is nothing else. Those
+/// of one link alone are of use to nobody.
+pub(super) fn usable(mut locals: Vec<IpAddr>) -> Vec<IpAddr> {
+    locals.retain(|ip| !matches!(ip, IpAddr::V4(ip) if ip.is_link_local()));
     let (loopback, others): (Vec<_>, Vec<_>) = locals.into_iter().partition(IpAddr::is_loopback);
     if others.is_empty() { loopback } else { others }
 }
@@ -95,7 +97,8 @@ mod tests {
         let ips = |texts: &[&str]| -> Vec<IpAddr> {
             texts.iter().map(|text| text.parse().unwrap()).collect()
         };
-        assert_eq!(usable(ips(&["127.0.0.1", "::1", "10.0.0.5"])), ips(&["10.0.0.5"]));
+        let all = ips(&["127.0.0.1", "::1", "10.0.0.5", "169.254.7.7"]);
+        assert_eq!(usable(all), ips(&["10.0.0.5"]));
         assert_eq!(usable(ips(&["127.0.0.1", "::1"])), ips(&["127.0.0.1", "::1"]));
     }
 

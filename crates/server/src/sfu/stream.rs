@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
@@ -199,6 +199,22 @@ impl Streams {
                 self.order.push_back(number);
             } else {
                 self.remove(number);
+            }
+        }
+    }
+
+    /// Ends all: what was queued is written first, and what has come is read, because a connection
+    /// that is closed with something unread takes the last words with it (RFC 9293, section 3.6.1).
+    pub(super) fn close(&mut self, epoll: &Epoll, mark: u64, buffer: &mut Vec<u8>) {
+        buffer.resize(READ, 0);
+        for number in std::mem::take(&mut self.order) {
+            self.write(number, epoll, mark);
+            let Some(it) = self.all.get_mut(&number) else { continue };
+            // The other side may have gone first.
+            let _ = it.socket.shutdown(Shutdown::Write);
+            let mut left = MOST_UNREAD / READ;
+            while left > 0 && it.socket.read(buffer).is_ok_and(|read| read > 0) {
+                left -= 1;
             }
         }
     }

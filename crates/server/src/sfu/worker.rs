@@ -176,6 +176,7 @@ impl Running {
         let now = clock::now();
         self.members.leave_all(now);
         self.settle();
+        self.streams.close(&self.epoll, STREAM, &mut self.buffer);
         self.report(now);
     }
 
