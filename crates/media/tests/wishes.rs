@@ -36,6 +36,9 @@ fn one_publisher_too_many_listens_and_is_told_so_once() {
     assert!(world.client(carol).pictures(ann).len() > 30);
     assert!(world.client(ann).pictures(bob).len() > 30);
     assert!(world.client(ann).stream_of(carol).is_empty());
+    let sent = world.client(carol).video_sent();
+    world.run(SECOND);
+    assert_eq!(world.client(carol).video_sent(), sent, "it would go nowhere");
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) struct Negotiation {
     version: u64,
     /// Something changed that an offer has to tell.
     due: bool,
+    /// The member's own lines stay inactive: what it sends would go nowhere.
+    refused: bool,
     /// What the room's members should send.
     preferred: [Option<Codec>; 2],
 }
@@ -36,6 +38,15 @@ impl Leg {
     /// Makes an offer due.
     pub(crate) fn want_offer(&mut self) {
         self.negotiation.due = true;
+    }
+
+    /// Whether the member may send.
+    pub(crate) fn refuse(&mut self, refused: bool) {
+        // Two lines that go both ways cannot rest.
+        if !self.options.two_lines && self.negotiation.refused != refused {
+            self.negotiation.refused = refused;
+            self.negotiation.due = true;
+        }
     }
 
     /// What the member should send, if it can: the first of these that it has.
@@ -78,11 +89,13 @@ impl Leg {
         let waits =
             |kind| move |(_, slot): (_, &Slot)| slot.kind == kind && slot.state == State::Wanted;
         let wanted = Kind::ALL.map(|kind| self.slots.all().any(waits(kind)));
+        let receives =
+            if self.negotiation.refused { Direction::Inactive } else { Direction::RecvOnly };
         let mut api = self.rtc.sdp_api();
         for line in &mut self.incoming {
             if let Some(mid) = line.mid {
                 // Also one that was answered `inactive`: there may be something to send by now.
-                api.set_direction(mid, Direction::RecvOnly);
+                api.set_direction(mid, receives);
                 continue;
             }
             let simulcast = self.options.simulcast && line.kind() == Kind::Video;
@@ -92,7 +105,7 @@ impl Leg {
             let direction = if two_lines && wanted[line.kind().index()] {
                 Direction::SendRecv
             } else {
-                Direction::RecvOnly
+                receives
             };
             line.mid = Some(api.add_media(kind, direction, None, None, simulcast));
         }
@@ -124,7 +137,7 @@ impl Leg {
         if let (false, Some(mid)) = (api.has_changes(), self.incoming[0].mid) {
             // The same once more, because the member asked. There and back leaves what comes in alone.
             api.set_direction(mid, Direction::SendRecv);
-            api.set_direction(mid, Direction::RecvOnly);
+            api.set_direction(mid, receives);
         }
         let (offer, pending) = api.apply()?;
         if let Some(unused) = unused {

@@ -100,6 +100,9 @@ impl MediaRouter {
     }
 
     fn grant(&mut self, key: Key, available: u64, now: Instant) {
+        let room = self.rooms.get(&self.members[key].room);
+        // Whoever speaks is the last to vanish, and the first to be large.
+        let speaker = room.and_then(|room| room.speakers.dominant().copied());
         let mut demands = Vec::new();
         let mut places = Vec::new();
         for subscription in &self.members[key].subscriptions {
@@ -130,7 +133,7 @@ impl MediaRouter {
             let now_wanted = (subscriber.wanted, subscriber.temporal_wanted);
             demands.push(Demand {
                 layers: steps.iter().map(|(.., rate)| *rate).collect(),
-                priority: 0,
+                priority: u8::from(speaker == Some(publisher.id)),
                 current: steps.iter().position(|it| (Some(it.0), it.1) == now_wanted),
             });
             places.push((subscription.publisher, index, steps));

@@ -85,6 +85,7 @@ impl MediaRouter {
             self.outputs.push_back(Output::Event(Event::PublishRefused { leg }));
         }
         self.members[key].permission.refused = refused;
+        self.members[key].leg.refuse(refused);
         !refused
     }
 
@@ -117,6 +118,7 @@ impl MediaRouter {
             let leg = &mut member.leg;
             if member.permission.refused {
                 // Its answer tells whether it still would.
+                leg.refuse(false);
                 leg.want_offer();
             }
             member.subscriptions.retain(|subscription| {

@@ -245,7 +245,8 @@ impl Client {
             }
             let is_own = index < 2 && !self.two_lines;
             if is_own {
-                assert!(section.contains("a=recvonly"), "{section}");
+                let rests = section.contains("a=inactive");
+                assert!(rests || section.contains("a=recvonly"), "{section}");
                 assert!(!section.contains("a=msid"), "{section}");
             } else if let Some(msid) = find("a=msid:") {
                 let stream = msid.split(' ').next().unwrap().to_owned();

@@ -35,6 +35,8 @@ pub struct Path {
     pub loss: u64,
     /// Bits per second to the client; what would wait longer than 300 ms is lost.
     pub bandwidth: Option<u64>,
+    /// Clients of one network share its bandwidth.
+    pub network: Option<u8>,
     pub down: bool,
     /// Nothing reaches the client.
     pub deaf: bool,
@@ -45,6 +47,7 @@ pub const GOOD: Path = Path {
     jitter: Duration::ZERO,
     loss: 0,
     bandwidth: None,
+    network: None,
     down: false,
     deaf: false,
 };
@@ -79,7 +82,7 @@ pub struct World {
     flights: BinaryHeap<Flight>,
     answers: Vec<(Instant, LegId, String)>,
     offers: Vec<(Instant, LegId, String, Vec<(String, LegId)>)>,
-    busy_until: BTreeMap<SocketAddr, Instant>,
+    busy_until: BTreeMap<(Option<SocketAddr>, Option<u8>), Instant>,
     launched: u64,
     chance: u64,
 }
@@ -265,12 +268,14 @@ impl World {
         }
         let mut at = self.now + path.delay;
         if let (false, Some(bandwidth)) = (to_router, path.bandwidth) {
-            let free = self.busy_until.get(&client).copied().unwrap_or(self.now).max(self.now);
+            let alone = path.network.is_none().then_some(client);
+            let link = (alone, path.network);
+            let free = self.busy_until.get(&link).copied().unwrap_or(self.now).max(self.now);
             if free > self.now + Duration::from_millis(300) {
                 return;
             }
             let takes = Duration::from_nanos((data.len() as u64 + 28) * 8_000_000_000 / bandwidth);
-            self.busy_until.insert(client, free + takes);
+            self.busy_until.insert(link, free + takes);
             at = free + takes + path.delay;
         }
         let jitter = self.random(path.jitter.as_micros() as u64);
