@@ -55,7 +55,7 @@ pub(crate) struct CallArgs {
 
 /// "640x360@30".
 #[derive(Debug, Clone, Copy)]
-struct Size(TestVideoSize);
+pub(crate) struct Size(pub(crate) TestVideoSize);
 
 impl FromStr for Size {
     type Err = &'static str;

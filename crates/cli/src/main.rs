@@ -9,6 +9,7 @@ mod ice;
 mod listen;
 mod peering;
 mod receive;
+mod room;
 mod send;
 mod serve;
 mod token;
@@ -57,6 +58,8 @@ enum Command {
     Chat(Box<chat::ChatArgs>),
     /// Call another peer: send a test picture and tone, record what comes
     Call(Box<call::CallArgs>),
+    /// Be a member of a room: texts, a test source, recordings
+    Room(Box<room::RoomArgs>),
     /// Wait for connections and calls, and send back what comes
     Listen(Box<listen::ListenArgs>),
 }
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
         Command::Receive(args) => return receive::run(*args),
         Command::Chat(args) => return chat::run(*args),
         Command::Call(args) => return call::run(*args),
+        Command::Room(args) => return room::run(*args),
         Command::Listen(args) => return listen::run(*args),
     };
     match result {

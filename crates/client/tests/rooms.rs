@@ -5,7 +5,7 @@ mod support;
 
 use peerway::media::TrackKind;
 use peerway::{
-    PeerErrorKind, Room, RoomErrorKind, RoomEvent, RoomLogAction, RoomMode, RoomOptions, Value,
+    PeerErrorKind, Room, RoomErrorKind, RoomEvent, RoomLogAction, RoomLogEntry, RoomMode, RoomOptions, Value,
 };
 use support::{Server, within};
 
@@ -137,9 +137,13 @@ async fn a_restarted_server_has_its_members_back() {
     });
     within(ann.opened()).await.unwrap();
     within(bob.opened()).await.unwrap();
-    let both = |room: &Room| room.members().len() == 2 && room.is_joined();
-    while !both(&ours) {
-        next(&ours).await;
+    // Wishes wait until we are in again; the new server's log begins with that.
+    let joined = |log: &[RoomLogEntry]| {
+        let joins = log.iter().filter(|it| matches!(it.action, RoomLogAction::Joined(_)));
+        joins.map(|it| it.peer.clone()).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    while joined(&within(ours.log()).await.unwrap()) < 2 {
+        tokio::task::yield_now().await;
     }
     within(saying).await.unwrap().unwrap();
     within(theirs.send("again")).await.unwrap();

@@ -270,3 +270,14 @@ fn candidates_without_end_are_no_burden() {
     world.run(SECOND * 2);
     assert_undisturbed(&world, ann, bob, 2);
 }
+
+#[test]
+fn a_question_for_a_key_frame_of_sound_does_not_stop_the_router() {
+    let mut world = World::default();
+    let ann = world.join(1, BOTH, GOOD);
+    let bob = world.join(2, NOTHING, GOOD);
+    world.run(Duration::from_secs(1));
+    world.client_mut(bob).ask_for_key_frame_of(ann, Kind::Audio);
+    world.run(Duration::from_secs(1));
+    assert!(world.client(bob).pictures(ann).len() > 45);
+}

@@ -25,6 +25,13 @@ pub(super) fn port(candidate: &str) -> Option<u16> {
     candidate.split(' ').nth(5)?.parse().ok()
 }
 
+/// Whether a candidate waits for TCP connections (RFC 6544, section 4.5).
+pub(super) fn listens(candidate: &str) -> bool {
+    let mut words = candidate.split(' ');
+    let is_tcp = words.nth(2).is_some_and(|word| word.eq_ignore_ascii_case("tcp"));
+    is_tcp && words.any(|word| word == "tcptype") && candidate.contains("tcptype passive")
+}
+
 /// The same candidate with another address.
 pub(super) fn with_host(candidate: &str, host: &str) -> String {
     let mut words: Vec<&str> = candidate.split(' ').collect();
@@ -54,6 +61,16 @@ mod tests {
             with_host(CANDIDATE, "192.0.2.7"),
             "candidate:1 1 udp 2113937151 192.0.2.7 51234 typ host generation 0"
         );
+    }
+
+    #[test]
+    fn only_passive_ends_of_tcp_listen() {
+        let of = |tcptype: &str| {
+            listens(&format!("candidate:1 1 TCP 7 192.0.2.7 9001 typ host tcptype {tcptype}"))
+        };
+        assert!(of("passive"));
+        assert!(!of("active"));
+        assert!(!listens(CANDIDATE));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::{Candidate, CandidateKind, IceConnectionState, Input, Rtc, RtcConfig, RtcError};
 
 pub(crate) use channel::{ChannelId, ChannelOptions};
@@ -93,6 +93,8 @@ pub(crate) struct Engine {
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
     media: media::Tracks,
+    /// Our ends of TCP connections.
+    tcp: Vec<SocketAddr>,
     /// How many relayed candidates there have been.
     relayed: u16,
     open_channels: Vec<str0m::channel::ChannelId>,
@@ -122,6 +124,7 @@ impl Engine {
             rtc: config.build(now),
             pending: None,
             media: media::Tracks::new(options.media.clone()),
+            tcp: Vec::new(),
             relayed: 0,
             open_channels: Vec::new(),
             high_water: channel::high_water(None),
@@ -190,6 +193,10 @@ impl Engine {
     pub(crate) fn add_local(&mut self, candidate: &LocalCandidate) -> Option<String> {
         let built = match *candidate {
             LocalCandidate::Host { addr } => Candidate::host(addr, Protocol::Udp),
+            LocalCandidate::Tcp { addr } => {
+                self.tcp.push(addr);
+                Candidate::builder().tcp().tcptype(TcpType::Active).host(addr).build()
+            }
             LocalCandidate::ServerReflexive { addr, base } => {
                 Candidate::server_reflexive(addr, base, Protocol::Udp)
             }
@@ -212,8 +219,9 @@ impl Engine {
     pub(crate) fn add_remote(&mut self, candidate: &str) -> Result<SocketAddr, EngineError> {
         let candidate = Candidate::from_sdp_string(candidate)
             .map_err(|error| EngineError(format!("cannot use a candidate: {error}")))?;
-        if candidate.proto() != Protocol::Udp {
-            return Err(EngineError("only UDP candidates are of use here".to_owned()));
+        let listens = candidate.tcptype() == Some(TcpType::Passive);
+        if candidate.proto() != Protocol::Udp && !listens {
+            return Err(EngineError("cannot be reached from here".to_owned()));
         }
         let address = candidate.addr();
         self.rtc.add_remote_candidate(candidate);
@@ -230,7 +238,11 @@ impl Engine {
         data: &[u8],
     ) -> Result<(), EngineError> {
         let Ok(contents) = data.try_into() else { return Ok(()) };
-        let receive = Receive { proto: Protocol::Udp, source, destination, contents };
+        let proto = match self.tcp.contains(&destination) {
+            true => Protocol::Tcp,
+            false => Protocol::Udp,
+        };
+        let receive = Receive { proto, source, destination, contents };
         Ok(self.rtc.handle_input(Input::Receive(now, receive))?)
     }
 

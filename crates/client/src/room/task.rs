@@ -228,6 +228,8 @@ impl RoomTask {
 
     /// Does what the stay wants.
     fn obey(&mut self) {
+        // First, so that who hears an event finds the members as they are then.
+        self.tell_status();
         while let Some(command) = self.stay.next_command() {
             match command {
                 stay::Command::Say(request) => self.say(request),
@@ -248,6 +250,9 @@ impl RoomTask {
                 stay::Command::End => {}
             }
         }
+    }
+
+    fn tell_status(&self) {
         let members = self.stay.members();
         let is_in = self.stay.is_in();
         self.parts.shared.status.send_if_modified(|status| {

@@ -11,6 +11,7 @@ mod outbox;
 mod relay;
 mod stream;
 mod stun;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -45,6 +46,8 @@ pub(crate) enum LocalCandidate {
     Host { addr: SocketAddr },
     /// What a STUN server sees of the socket `base`.
     ServerReflexive { addr: SocketAddr, base: SocketAddr },
+    /// A TCP connection of this machine to the other side.
+    Tcp { addr: SocketAddr },
     /// An address of a TURN server, reached from the socket `local`.
     Relayed { addr: SocketAddr, local: SocketAddr, protocol: RelayProtocol },
 }

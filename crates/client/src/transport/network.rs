@@ -14,8 +14,9 @@ use super::gather::Gathering;
 use super::inbox::{self, Inbox};
 use super::relay::Relay;
 use super::stun::{Bindings, Ids};
+use super::tcp::TcpPaths;
 use super::udp::UdpPort;
-use super::{Datagram, IceTransportPolicy, NetworkError, NetworkEvent, NetworkOptions};
+use super::{Datagram, IceTransportPolicy, LocalCandidate, NetworkError, NetworkEvent, NetworkOptions};
 use super::{interfaces, mdns};
 use crate::clock;
 
@@ -36,6 +37,7 @@ pub(crate) struct Network {
     pub(super) options: NetworkOptions,
     pub(super) hosts: Vec<Host>,
     pub(super) relays: Vec<Relay>,
+    tcp: TcpPaths,
     pub(super) gathering: Gathering,
     pub(super) allowed: Vec<IpAddr>,
     pub(super) events: VecDeque<NetworkEvent>,
@@ -69,6 +71,7 @@ impl Network {
             options: options.clone(),
             hosts: Vec::new(),
             relays: Vec::new(),
+            tcp: TcpPaths::default(),
             gathering: Gathering::default(),
             allowed: Vec::new(),
             events: VecDeque::new(),
@@ -109,6 +112,17 @@ impl Network {
             self.relays.iter_mut().find(|relay| relay.relayed().any(|addr| addr == source))
         {
             relay.send(destination, data);
+        } else {
+            self.tcp.send(source, destination, data);
+        }
+    }
+
+    /// Connects to a peer that listens on TCP, if UDP does not find a way soon; a candidate tells.
+    /// Not with [`IceTransportPolicy::Relay`]: the peer would see our address.
+    pub(crate) fn connect(&mut self, remote: SocketAddr) {
+        if self.options.policy == IceTransportPolicy::All && is_unicast(remote) {
+            self.tcp.connect(remote);
+            self.begun = true;
         }
     }
 
@@ -122,7 +136,7 @@ impl Network {
         for relay in &mut self.relays {
             all &= relay.flush();
         }
-        all
+        self.tcp.flush() && all
     }
 
     /// Sends what is queued, waiting for the system to take it; but not for TURN servers over TCP,
@@ -165,6 +179,7 @@ impl Network {
         for host in &mut self.hosts {
             host.bindings.clear();
         }
+        self.tcp.settled();
     }
 
     /// Gathers again after [`NetworkEvent::InterfacesChanged`], for an ICE restart: sockets whose
@@ -255,6 +270,12 @@ impl Network {
             while let Poll::Ready(Some(Ok((name, addrs)))) = self.lookups.poll_join_next(cx) {
                 self.events.push_back(NetworkEvent::Resolved { name, addrs });
             }
+            let Self { tcp, hosts, events, .. } = self;
+            while let Poll::Ready(addr) = tcp.poll_connected(cx, |addr| {
+                hosts.iter().any(|host| host.port.addr() == addr)
+            }) {
+                events.push_back(NetworkEvent::Candidate(LocalCandidate::Tcp { addr }));
+            }
             self.poll_timer(cx, now);
             let _ = self.poll_flush(cx);
             if self.poll_receive(cx, now).is_ready() {
@@ -338,6 +359,7 @@ impl Network {
                 all = Poll::Pending;
             }
         }
+        self.tcp.poll_flush(cx);
         if broken {
             self.look_at_interfaces = self.look_at_interfaces.min(clock::now() + SOON);
         }
@@ -354,7 +376,7 @@ impl Network {
                 return Poll::Ready(());
             }
         }
-        Poll::Pending
+        self.tcp.poll_receive(cx, &mut self.inbox)
     }
 
     fn poll_port(&mut self, index: usize, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
@@ -405,6 +427,7 @@ impl Network {
         for relay in &mut self.relays {
             relay.rest();
         }
+        self.tcp.rest();
     }
 }
 

@@ -228,6 +228,10 @@ impl MediaRouter {
         let (Some(Subscription { publisher, kind, .. }), Some(now)) = (found, self.now) else {
             return;
         };
+        if kind == Kind::Audio {
+            // Sound has none, and nothing would ever answer the question.
+            return;
+        }
         let member = &mut self.members[publisher];
         let Some(publication) = &mut member.publications[kind.index()] else { return };
         let subscriber =

@@ -465,8 +465,13 @@ impl Client {
 
     /// Asks for a key frame of a publisher's video.
     pub fn ask_for_key_frame(&mut self, publisher: LegId) {
+        self.ask_for_key_frame_of(publisher, Kind::Video);
+    }
+
+    /// The same of either kind, sensible or not.
+    pub fn ask_for_key_frame_of(&mut self, publisher: LegId, kind: Kind) {
         let stream = self.stream_of(publisher);
-        let line = self.lines.iter().find(|(_, line)| **line == (stream.clone(), Kind::Video));
+        let line = self.lines.iter().find(|(_, line)| **line == (stream.clone(), kind));
         let Some(mid) = line.map(|(mid, _)| *mid) else { return };
         if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, None) {
             stream.request_keyframe(str0m::media::KeyframeRequestKind::Pli);

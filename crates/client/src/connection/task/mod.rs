@@ -100,6 +100,10 @@ pub(crate) struct Task<F: Front> {
     held: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
     held_bytes: usize,
     unresolved: Vec<(String, String)>,
+    /// The other end is our server's forwarding unit.
+    of_room: bool,
+    /// Sockets for this machine's new addresses are due.
+    moved: bool,
 }
 
 /// How a connection begins.
@@ -137,6 +141,7 @@ impl<F: Front> Task<F> {
             }
         };
         let (hosts, later) = first_candidates(&mut network);
+        let of_room = matches!(beginning, Beginning::Room(_));
         let now = clock::now();
         let (link, signal, candidates, caller, remote_restarts) = match beginning {
             Beginning::Call(mut offer) => {
@@ -183,6 +188,8 @@ impl<F: Front> Task<F> {
             held: VecDeque::new(),
             held_bytes: 0,
             unresolved: Vec::new(),
+            of_room,
+            moved: false,
         };
         for candidate in candidates {
             task.remote_candidate(candidate);
@@ -209,6 +216,13 @@ impl<F: Front> Task<F> {
             }
             if std::mem::take(&mut self.core.restart_wanted) {
                 self.restart().await;
+                continue;
+            }
+            if std::mem::take(&mut self.moved) {
+                // Checks from there find the way to the forwarding unit, which needs no restart.
+                if let Err(error) = self.network.restart(&self.options()).await {
+                    tracing::debug!(%error, "no sockets at the new addresses");
+                }
                 continue;
             }
             self.network.try_flush();
@@ -293,6 +307,7 @@ impl<F: Front> Task<F> {
             NetworkEvent::Resolved { name, addrs } => self.resolved(&name, &addrs),
             NetworkEvent::InterfacesChanged => {
                 self.core.moved = true;
+                self.moved = self.of_room;
                 self.core.restart_wanted |= self.core.open && self.core.remote_restarts;
                 // One notice is enough.
                 let _ = self.context.moved.try_send(());

@@ -88,7 +88,7 @@ impl<F: Front> Task<F> {
     }
 
     /// What there is to gather with now.
-    fn options(&self) -> Arc<NetworkOptions> {
+    pub(super) fn options(&self) -> Arc<NetworkOptions> {
         Arc::clone(&self.context.network.borrow())
     }
 
@@ -125,7 +125,12 @@ impl<F: Front> Task<F> {
         let Some(host) = description::host(&candidate) else { return };
         if let Ok(address) = host.parse() {
             if let Some(port) = description::port(&candidate) {
-                self.network.allow(SocketAddr::new(address, port));
+                let address = SocketAddr::new(address, port);
+                self.network.allow(address);
+                // Not for a peer, which could make us connect to anything.
+                if self.of_room && description::listens(&candidate) {
+                    self.network.connect(address);
+                }
             }
             self.core.link.handle_candidate(candidate);
         } else if self.unresolved.len() < NAMES {
