@@ -174,9 +174,8 @@ impl Files {
     /// Where a publisher is recorded; no two in one file.
     fn file(&self, peer: &str) -> PathBuf {
         let name = file_name(peer);
-        let is_taken = |file: &Path| {
-            self.recorders.values().flatten().any(|(taken, _)| taken == file)
-        };
+        let is_taken =
+            |file: &Path| self.recorders.values().flatten().any(|(taken, _)| taken == file);
         let mut file = self.folder.join(format!("{name}.webm"));
         let mut number = 2;
         while is_taken(&file) {

@@ -141,8 +141,10 @@ impl Front for RoomFront {
             Event::Open => {
                 self.shared.media_open.notify_one();
                 self.shared.publications().request_key_frame(None);
-                for received in &self.received {
-                    link.engine().request_key_frame(received.inner.id);
+                for received in self.received.iter().map(|it| &it.inner) {
+                    if received.kind == TrackKind::Video {
+                        link.engine().request_key_frame(received.id);
+                    }
                 }
             }
             Event::Ice(state) => self.tell(RoomEvent::IceStateChanged(state)),
