@@ -149,10 +149,8 @@ impl Files {
                 return None;
             }
             let file = self.file(peer);
-            let recorder = match self.replace {
-                true => Recorder::replace(&file),
-                false => Recorder::create(&file),
-            };
+            let recorder =
+                if self.replace { Recorder::replace(&file) } else { Recorder::create(&file) };
             match recorder {
                 Ok(recorder) => self.recorders.insert(peer.to_owned(), Some((file, recorder))),
                 Err(error) => return Some(self.failed(peer, &error)),

@@ -154,8 +154,9 @@ impl Front for RoomFront {
                     remote.push_packet(packet);
                 }
             }
-            Event::KeyFrameWanted(line) => {
-                let kind = self.ours.iter().find(|(_, ours)| *ours == line).map(|(kind, _)| *kind);
+            Event::KeyFrameWanted(track) => {
+                let ours = self.ours.iter().find(|(_, line)| *line == track);
+                let kind = ours.map(|(kind, _)| *kind);
                 if kind.is_some() {
                     self.shared.publications().request_key_frame(kind);
                 }
