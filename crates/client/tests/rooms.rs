@@ -5,7 +5,8 @@ mod support;
 
 use peerway::media::TrackKind;
 use peerway::{
-    PeerErrorKind, Room, RoomErrorKind, RoomEvent, RoomLogAction, RoomLogEntry, RoomMode, RoomOptions, Value,
+    PeerErrorKind, Room, RoomErrorKind, RoomEvent, RoomLogAction, RoomLogEntry, RoomMode,
+    RoomOptions, Value,
 };
 use support::{Server, within};
 

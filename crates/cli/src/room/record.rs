@@ -149,10 +149,8 @@ impl Files {
                 return None;
             }
             let file = self.file(peer);
-            let recorder = match self.replace {
-                true => Recorder::replace(&file),
-                false => Recorder::create(&file),
-            };
+            let recorder =
+                if self.replace { Recorder::replace(&file) } else { Recorder::create(&file) };
             match recorder {
                 Ok(recorder) => self.recorders.insert(peer.to_owned(), Some((file, recorder))),
                 Err(error) => return Some(self.failed(peer, &error)),
@@ -174,9 +172,8 @@ impl Files {
     /// Where a publisher is recorded; no two in one file.
     fn file(&self, peer: &str) -> PathBuf {
         let name = file_name(peer);
-        let is_taken = |file: &Path| {
-            self.recorders.values().flatten().any(|(taken, _)| taken == file)
-        };
+        let is_taken =
+            |file: &Path| self.recorders.values().flatten().any(|(taken, _)| taken == file);
         let mut file = self.folder.join(format!("{name}.webm"));
         let mut number = 2;
         while is_taken(&file) {

@@ -64,7 +64,11 @@ impl Visit {
         let (room, console) = (self.room.clone(), self.console.clone());
         self.tasks.spawn(async move {
             let track = room.publish(kind).await?;
-            console.tell("published", json!({ "kind": kind.name() }), format!("Publishing {}", kind.name()));
+            console.tell(
+                "published",
+                json!({ "kind": kind.name() }),
+                format!("Publishing {}", kind.name()),
+            );
             if let Err(error) = feed_test_source(&track, size).await {
                 let members = json!({ "kind": kind.name(), "message": error.message });
                 console.tell("error", members, format!("* {}: {}", kind.name(), error.message));
@@ -135,11 +139,19 @@ impl Visit {
         match event {
             RoomEvent::Joined { peer } => {
                 let peer = printable(&peer, 100);
-                self.console.tell("member_joined", json!({ "peer": peer }), format!("* {peer} is here"));
+                self.console.tell(
+                    "member_joined",
+                    json!({ "peer": peer }),
+                    format!("* {peer} is here"),
+                );
             }
             RoomEvent::Left { peer } => {
                 let peer = printable(&peer, 100);
-                self.console.tell("member_left", json!({ "peer": peer }), format!("* {peer} is gone"));
+                self.console.tell(
+                    "member_left",
+                    json!({ "peer": peer }),
+                    format!("* {peer} is gone"),
+                );
             }
             RoomEvent::Data { from, value } => self.show(&printable(&from, 100), &value),
             RoomEvent::Track(RoomTrack { peer, track, .. }) => {
@@ -155,7 +167,11 @@ impl Visit {
             RoomEvent::TrackEnded { peer, kind } => {
                 let (name, kind) = (printable(&peer, 100), kind.name());
                 let members = json!({ "peer": name, "kind": kind });
-                self.console.tell("track_ended", members, format!("* no {kind} of {name} any more"));
+                self.console.tell(
+                    "track_ended",
+                    members,
+                    format!("* no {kind} of {name} any more"),
+                );
             }
             RoomEvent::Speaker(speaker) => {
                 let speaker = speaker.map(|peer| printable(&peer, 100));

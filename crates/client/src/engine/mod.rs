@@ -238,10 +238,8 @@ impl Engine {
         data: &[u8],
     ) -> Result<(), EngineError> {
         let Ok(contents) = data.try_into() else { return Ok(()) };
-        let proto = match self.tcp.contains(&destination) {
-            true => Protocol::Tcp,
-            false => Protocol::Udp,
-        };
+        let is_tcp = self.tcp.contains(&destination);
+        let proto = if is_tcp { Protocol::Tcp } else { Protocol::Udp };
         let receive = Receive { proto, source, destination, contents };
         Ok(self.rtc.handle_input(Input::Receive(now, receive))?)
     }

@@ -141,8 +141,10 @@ impl Front for RoomFront {
             Event::Open => {
                 self.shared.media_open.notify_one();
                 self.shared.publications().request_key_frame(None);
-                for received in &self.received {
-                    link.engine().request_key_frame(received.inner.id);
+                for received in self.received.iter().map(|it| &it.inner) {
+                    if received.kind == TrackKind::Video {
+                        link.engine().request_key_frame(received.id);
+                    }
                 }
             }
             Event::Ice(state) => self.tell(RoomEvent::IceStateChanged(state)),
@@ -152,8 +154,9 @@ impl Front for RoomFront {
                     remote.push_packet(packet);
                 }
             }
-            Event::KeyFrameWanted(line) => {
-                let kind = self.ours.iter().find(|(_, ours)| *ours == line).map(|(kind, _)| *kind);
+            Event::KeyFrameWanted(track) => {
+                let ours = self.ours.iter().find(|(_, line)| *line == track);
+                let kind = ours.map(|(kind, _)| *kind);
                 if kind.is_some() {
                     self.shared.publications().request_key_frame(kind);
                 }

@@ -16,7 +16,9 @@ use super::relay::Relay;
 use super::stun::{Bindings, Ids};
 use super::tcp::TcpPaths;
 use super::udp::UdpPort;
-use super::{Datagram, IceTransportPolicy, LocalCandidate, NetworkError, NetworkEvent, NetworkOptions};
+use super::{
+    Datagram, IceTransportPolicy, LocalCandidate, NetworkError, NetworkEvent, NetworkOptions,
+};
 use super::{interfaces, mdns};
 use crate::clock;
 
@@ -271,9 +273,9 @@ impl Network {
                 self.events.push_back(NetworkEvent::Resolved { name, addrs });
             }
             let Self { tcp, hosts, events, .. } = self;
-            while let Poll::Ready(addr) = tcp.poll_connected(cx, |addr| {
-                hosts.iter().any(|host| host.port.addr() == addr)
-            }) {
+            while let Poll::Ready(addr) =
+                tcp.poll_connected(cx, |addr| hosts.iter().any(|host| host.port.addr() == addr))
+            {
                 events.push_back(NetworkEvent::Candidate(LocalCandidate::Tcp { addr }));
             }
             self.poll_timer(cx, now);

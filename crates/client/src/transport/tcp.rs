@@ -94,7 +94,11 @@ impl TcpPaths {
     }
 
     pub(super) fn flush(&mut self) -> bool {
-        self.paths.iter_mut().fold(true, |all, path| path.port.flush() && all)
+        let mut all = true;
+        for path in &mut self.paths {
+            all &= path.port.flush();
+        }
+        all
     }
 
     /// Goes on writing; [`TcpPaths::poll_receive`] finds what is broken.
@@ -145,20 +149,13 @@ impl TcpPath {
         let received = ready!(self.port.poll_receive(cx, inbox))?;
         let Some(inbox) = inbox else { return Poll::Ready(Ok(())) };
         let mut start = 0;
-        loop {
-            let rest = inbox.bytes(start..received);
-            match length(rest) {
-                Some(length) => {
-                    let first = start + HEADER;
-                    inbox.push(first..first + length, self.remote, self.port.addr());
-                    start = first + length;
-                }
-                None => {
-                    self.port.keep(rest);
-                    return Poll::Ready(Ok(()));
-                }
-            }
+        while let Some(length) = length(inbox.bytes(start..received)) {
+            let first = start + HEADER;
+            inbox.push(first..first + length, self.remote, self.port.addr());
+            start = first + length;
         }
+        self.port.keep(inbox.bytes(start..received));
+        Poll::Ready(Ok(()))
     }
 }
 

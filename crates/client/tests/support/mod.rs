@@ -22,9 +22,27 @@ impl Server {
 
     /// At a port that was free a moment ago.
     pub async fn at(port: u16) -> Self {
+        Self::with(port, |_| {}).await
+    }
+
+    /// With a forwarding unit on loopback.
+    pub async fn forwarding(port: u16, udp: bool, tcp: bool) -> Self {
+        let listen = |wanted: bool| {
+            let address = "127.0.0.1:0".parse().expect("an address");
+            Some(if wanted { vec![address] } else { Vec::new() })
+        };
+        Self::with(port, |config| {
+            (config.sfu.enabled, config.sfu.workers) = (true, Some(1));
+            (config.sfu.udp, config.sfu.tcp) = (listen(udp), listen(tcp));
+        })
+        .await
+    }
+
+    async fn with(port: u16, edit: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         (config.host, config.port, config.turn.enabled) = ("127.0.0.1".into(), port, false);
         config.sfu.enabled = false;
+        edit(&mut config);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

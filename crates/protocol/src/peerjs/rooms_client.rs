@@ -100,7 +100,7 @@ pub(super) fn decode(frame: Frame) -> Result<ServerFrame, FrameError> {
         "ROOM-DATA" => RoomEvent::Data { from: from()?, data: data(&payload, &attachments)? },
         "ROOM-LOG" => {
             let entries = read::<Vec<Entry>>(payload)?;
-            RoomEvent::Log(entries.into_iter().map(entry).collect::<Result<_, _>>()?)
+            RoomEvent::Log(entries.iter().map(entry).collect::<Result<_, _>>()?)
         }
         "ROOM-OFFER" => {
             let Offer { sdp, streams } = read(payload)?;
@@ -166,7 +166,7 @@ fn data(payload: &Value, attachments: &Value) -> Result<RoomData, FrameError> {
     Ok(RoomData { json: Json::trusted(&payload.to_string()), attachments })
 }
 
-fn entry(entry: Entry) -> Result<LogEntry, FrameError> {
+fn entry(entry: &Entry) -> Result<LogEntry, FrameError> {
     let action = match entry.action.as_str() {
         "joined" if entry.mode.as_deref() == Some("sfu") => LogAction::Joined(RoomMode::Sfu),
         "joined" => LogAction::Joined(RoomMode::Mesh),

@@ -85,7 +85,8 @@ impl Front for MediaFront {
             Event::Open => {
                 self.shared.open.store(true, Ordering::Release);
                 events.push(MediaEvent::Open, 0);
-                for track in &self.remote {
+                let pictures = self.remote.iter().filter(|track| track.kind == TrackKind::Video);
+                for track in pictures {
                     link.engine().request_key_frame(track.id);
                 }
             }

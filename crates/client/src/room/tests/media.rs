@@ -140,3 +140,19 @@ fn the_room_agrees_on_a_codec_that_all_have() {
     assert!(track.sent.iter().all(|frame| frame.codec == Codec::Vp8));
     assert!(!track.sent.is_empty());
 }
+
+#[test]
+fn a_member_whose_address_changes_goes_on() {
+    let mut world = World::new();
+    let ann = world.join(1, "ann", &[Video]);
+    let bob = world.join(2, "bob", &[]);
+    world.run(seconds(2));
+    world.move_to(bob, "192.0.2.77:4000".parse().unwrap());
+    world.move_to(ann, "192.0.2.78:4000".parse().unwrap());
+    world.run(seconds(14));
+    let before = world.members[&bob].frames("ann", Video).len();
+    world.run(seconds(2));
+    let after = world.members[&bob].frames("ann", Video).len();
+    assert!(after > before + 40, "{before}, then {after}");
+    assert_eq!(world.members[&bob].tracks(), ["ann video"]);
+}

@@ -265,6 +265,13 @@ impl World {
         self.members.remove(&leg).unwrap()
     }
 
+    /// A member's machine gets another address, as its network tells.
+    pub(super) fn move_to(&mut self, leg: LegId, address: SocketAddr) {
+        let member = self.members.get_mut(&leg).unwrap();
+        member.address = address;
+        member.link.add_local(&LocalCandidate::Host { addr: address });
+    }
+
     pub(super) fn reception(
         &mut self,
         leg: LegId,
@@ -355,7 +362,12 @@ impl World {
         for member in self.members.values_mut() {
             loop {
                 match member.link.poll(self.now) {
-                    Output::Transmit { source, data, .. } => sent.push((source, data)),
+                    Output::Transmit { source, data, .. } => {
+                        // There is no way from an address that it had before.
+                        if source == member.address {
+                            sent.push((source, data));
+                        }
+                    }
                     Output::Event(event) => member.front.handle_event(&mut member.link, event),
                     Output::Timeout(at) => {
                         member.timeout = at;
