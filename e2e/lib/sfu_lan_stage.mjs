@@ -57,21 +57,32 @@ export class SfuLanStage extends SfuStage {
     return tab;
   }
 
-  // The cable of a seat carries so little in both directions from now on; `limits` as netem says it.
-  async spoil(seat, limits) {
+  // The cable of a seat carries no more than `kbit` per second in each direction from now on, after a queue of `queue` ms,
+  // and loses so many packets of a hundred.
+  async spoil(seat, { kbit, queue, loss }) {
     const { machine } = this.seats[seat];
-    await machine.sh(`tc qdisc replace dev wire root netem ${limits}`);
-    await this.lan.hub.sh(`tc qdisc replace dev ${machine.name} root netem ${limits}`);
+    const bucket = `root tbf rate ${kbit}kbit burst 4kb latency ${queue}ms`;
+    await machine.sh(`tc qdisc replace dev wire ${bucket}`);
+    await this.lan.hub.sh(`tc qdisc replace dev ${machine.name} ${bucket}`);
+    // Linux has netem for that, but not everywhere.
+    await this.#filter(machine, ['output', 'input'], `numgen random mod 100 < ${loss} drop`);
   }
 
   // The host of a seat lets no UDP out.
   async blockUdp(seat) {
-    await this.seats[seat].machine.sh(`nft -f - <<'END'
-      table ip blocked {
-        chain output {
-          type filter hook output priority filter;
-          meta l4proto udp drop;
-        }
+    await this.#filter(this.seats[seat].machine, ['output'], 'meta l4proto udp drop');
+  }
+
+  async #filter(machine, hooks, rule) {
+    const chains = hooks.map(
+      (hook) => `chain ${hook} {
+        type filter hook ${hook} priority filter;
+        ${rule}
+      }`,
+    );
+    await machine.sh(`nft -f - <<'END'
+      table ip spoiled {
+        ${chains.join('\n')}
       }
 END`);
   }
@@ -80,7 +91,7 @@ END`);
     await this.lan.plugIn(machine);
     await machine.sh(`
       tc qdisc delete dev wire root 2> /dev/null || true
-      nft delete table ip blocked 2> /dev/null || true`);
+      nft delete table ip spoiled 2> /dev/null || true`);
     await this.lan.hub.sh(`tc qdisc delete dev ${machine.name} root 2> /dev/null || true`);
   }
 }

@@ -1,6 +1,7 @@
 // A stage with a server that forwards media.
 
 import { browserNames, launch } from './browsers.mjs';
+import { Cable } from './cable.mjs';
 import { freeTcpPort } from './ports.mjs';
 import { Server, onlyPeerway } from './server.mjs';
 import { SfuTab } from './sfu.mjs';
@@ -43,6 +44,14 @@ export class SfuStage extends Stage {
 
   tabClass() {
     return SfuTab;
+  }
+
+  // A tab whose line to the server can be cut.
+  async tabOnCable() {
+    const cable = await Cable.to(this.server);
+    const tab = await this.tab(CLIENT, { port: cable.port });
+    tab.cable = cable;
+    return tab;
   }
 
   // So many tabs whose peers are open.

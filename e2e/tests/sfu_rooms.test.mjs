@@ -77,6 +77,8 @@ inRooms((stage) => {
 
     for (const other of [alice, bob]) assert.deepEqual(await other.sees('peerLeave'), [carol.id]);
     await allGetAll([alice, bob]);
+    // Its goodbye to the media is faster than its leave.
+    assert.deepEqual(await carol.tab.errors(), []);
     const again = await carol.tab.enter(alice.room);
     await allGetAll([alice, bob, again]);
     assert.notEqual((await alice.viewOf(again)).stream, stream);
@@ -129,6 +131,26 @@ inRooms((stage) => {
 
     await alice.sees('peerLeave');
     await allGetAll([alice, bob]);
+  });
+
+  stage.test('a line to the server that breaks for a moment disturbs no picture', {}, async () => {
+    const tabs = [await stage.tabOnCable(), ...(await stage.crowd(1))];
+    await tabs[0].open();
+    const [alice, bob] = await stage.enter(freshId('room'), tabs);
+    await allGetAll([alice, bob]);
+    const offers = (await bob.offers()).length;
+
+    tabs[0].cable.cut();
+    await tabs[0].isCutOff();
+    await tabs[0].connects();
+
+    for (const member of [alice, bob]) await member.blink();
+    await allGetAll([alice, bob]);
+    assert.equal((await bob.offers()).length, offers);
+    await alice.send('text');
+    await bob.receives(1);
+    const [carol] = await stage.enter(alice.room, await stage.crowd(1));
+    await allGetAll([alice, bob, carol]);
   });
 
   stage.test('one publishes later, and more, and less', { timeout: 90_000 }, async () => {

@@ -69,6 +69,8 @@ pub enum MediaEvent {
     PublishRefused(usize),
     /// It has ended by itself. The text is for a person to read.
     Closed(Arc<str>),
+    /// Its member has ended it, and so knows.
+    HungUp,
     /// Its member is heard most in its room now; or it was, and nobody is.
     Speaker {
         /// Whether it is.

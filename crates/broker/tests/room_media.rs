@@ -82,8 +82,7 @@ fn the_leg_of_who_leaves_is_closed_after_the_others_were_told() {
         let told = if leaves { hall.ask(1, "r", Leave) } else { hall.close(1) };
         assert_eq!(told.len(), 1);
         assert_eq!(hall.all_media(), [MediaCommand::Close(LegId(1))]);
-        let late = MediaEvent::Closed("the member hung up".into());
-        assert_eq!(hall.hear_media(LegId(1), late), []);
+        assert_eq!(hall.hear_media(LegId(1), MediaEvent::HungUp), []);
 
         hall.close(2);
         hall.close(1);
@@ -101,6 +100,16 @@ fn a_leg_that_ended_is_told_and_made_anew_when_asked_for() {
 
     let reason = "the connection was lost".into();
     assert_eq!(told, [(1, event("r", RoomEvent::MediaClosed { reason }))]);
+    assert_eq!(wants_offer(&mut hall, 1), [open(2, "alice"), MediaCommand::Offer(LegId(2))]);
+}
+
+#[test]
+fn who_hangs_up_knows_and_gets_another_leg_when_it_asks() {
+    let mut hall = room_of(&["alice"]);
+    wants_offer(&mut hall, 1);
+
+    assert_eq!(hall.hear_media(LegId(1), MediaEvent::HungUp), []);
+
     assert_eq!(wants_offer(&mut hall, 1), [open(2, "alice"), MediaCommand::Offer(LegId(2))]);
 }
 

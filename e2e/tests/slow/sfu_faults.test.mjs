@@ -15,8 +15,7 @@ const { skip } = onlyPeerway('only peerway forwards media');
 const noChromium = !browserNames.includes('chromium') && 'in Chromium only';
 on(new SfuLanStage(), define, { skip: skip || noChromium || (await whyNoLan()) });
 
-// A slow cable with a queue of a fifth of a second, that loses every twentieth packet.
-const SLOW = 'rate 300kbit delay 20ms loss 5% limit 10';
+const SLOW = { kbit: 300, queue: 200, loss: 5 };
 
 function define(stage) {
   stage.test('on a slow and lossy cable pictures move, both ways', { timeout: 120_000 }, async (context) => {

@@ -122,6 +122,12 @@ impl Broker {
                 self.rooms.legs.remove(&leg);
                 RoomEvent::MediaClosed { reason }
             }
+            // skyway-js closes its connection before it leaves, and would show an error at every leave.
+            MediaEvent::HungUp => {
+                member.media.leg = None;
+                self.rooms.legs.remove(&leg);
+                return;
+            }
             MediaEvent::PublishRefused(limit) => {
                 let refusal = Refusal::PublishersFull(address.room.clone(), limit);
                 return self.tell_one(&address, peer, stay, News::Refused(refusal));

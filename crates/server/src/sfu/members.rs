@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use peerway_broker::{LegId, MediaCommand, MediaEvent};
 use peerway_media::{
-    Datagram, Event, LegReport, MediaRouter, Output, Reception, RoomId, RouterOptions, Transmit,
-    VideoWish,
+    CloseReason, Datagram, Event, LegReport, MediaRouter, Output, Reception, RoomId, RouterOptions,
+    Transmit, VideoWish,
 };
 use peerway_protocol::{PeerAddress, RoomAddress};
 
@@ -153,7 +153,11 @@ impl Members {
             }
             Event::Closed { leg, reason } => {
                 let leg = broker_id(leg);
-                teller.tell(leg, MediaEvent::Closed(reason.to_string().into()));
+                let event = match &reason {
+                    CloseReason::HungUp => MediaEvent::HungUp,
+                    other => MediaEvent::Closed(other.to_string().into()),
+                };
+                teller.tell(leg, event);
                 self.common.rooms.close(leg);
                 self.forget(leg, reason_name(&reason));
             }
@@ -248,8 +252,8 @@ fn router(common: &Common, worker: usize) -> MediaRouter {
 }
 
 /// As metrics name it.
-fn reason_name(reason: &peerway_media::CloseReason) -> &'static str {
-    use peerway_media::CloseReason as R;
+fn reason_name(reason: &CloseReason) -> &'static str {
+    use CloseReason as R;
 
     match reason {
         R::HungUp => "hung_up",
