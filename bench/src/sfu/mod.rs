@@ -107,13 +107,16 @@ pub(crate) fn run(target: &Target, sfu: &Sfu) -> Result<Report> {
         Api::Janus => Box::new(Janus::new(target)?),
     };
     let mut stage = Stage::new(signalling, sfu.media)?;
-    let listeners = sfu.shape.populate(&mut stage, sfu.subscribers)?;
 
     // Those who send come first, so that the others find media.
-    stage.join(0..listeners.start, Goal::Connected)?;
+    sfu.shape.add_senders(&mut stage, sfu.subscribers)?;
+    let senders = stage.peers.len();
+    stage.join(0..senders, Goal::Connected)?;
     stage.start_media();
     stage.run(Duration::from_secs(1))?;
     let base = process.resident()?;
+    sfu.shape.add_listeners(&mut stage, sfu.subscribers)?;
+    let listeners = senders..stage.peers.len();
     join(&mut stage, sfu.shape, listeners.clone())?;
     stage.run(Duration::from_millis(1500))?;
 

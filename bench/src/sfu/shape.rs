@@ -1,6 +1,6 @@
 //! What the rooms are like that are measured.
 
-use std::ops::Range;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -87,23 +87,33 @@ impl Shape {
         }
     }
 
-    /// Adds all peers, those who send first. Tells which of them only listen.
-    pub(super) fn populate(self, stage: &mut Stage, subscribers: usize) -> Result<Range<usize>> {
+    /// Adds those who send.
+    pub(super) fn add_senders(self, stage: &mut Stage, subscribers: usize) -> Result<()> {
         let senders = self.senders(subscribers);
-        let others = |of: Option<usize>| (0..senders).filter(|peer| Some(*peer) != of).collect();
-        // Where a connection has one direction only, who sends needs a second one.
-        let has_two = self.is_mutual() && !stage.has_members();
         for sender in 0..senders {
-            let hears = if has_two { Vec::new() } else { others(Some(sender)) };
+            let hears =
+                if stage.has_members() { others(senders, Some(sender)) } else { Vec::new() };
             stage.add(self.sends(), self.ear(), hears)?;
         }
-        for sender in (0..senders).filter(|_| has_two) {
-            stage.add(Sends::default(), self.ear(), others(Some(sender)))?;
-        }
-        let rest = if self.is_mutual() { subscribers - senders } else { subscribers };
-        for _ in 0..rest {
-            stage.add(Sends::default(), self.ear(), others(None))?;
-        }
-        Ok(senders..stage.peers.len())
+        Ok(())
     }
+
+    /// Adds those who only listen.
+    pub(super) fn add_listeners(self, stage: &mut Stage, subscribers: usize) -> Result<()> {
+        let senders = self.senders(subscribers);
+        // Where a connection has one direction only, who sends needs a second one.
+        let second = if self.is_mutual() && !stage.has_members() { senders } else { 0 };
+        let rest = if self.is_mutual() { subscribers - senders } else { subscribers };
+        let all = (0..second).map(Some).chain((0..rest).map(|_| None));
+        for sender in all {
+            stage.add(Sends::default(), self.ear(), others(senders, sender))?;
+            stage.run(Duration::from_millis(1))?;
+        }
+        Ok(())
+    }
+}
+
+/// All who send but one.
+fn others(senders: usize, but: Option<usize>) -> Vec<usize> {
+    (0..senders).filter(|sender| Some(*sender) != but).collect()
 }
