@@ -72,6 +72,8 @@ pub(crate) struct Report {
     subscribers: usize,
     /// Packets that reached subscribers, in a second.
     packets_per_second: f64,
+    /// Retransmissions and probes for bandwidth beside them.
+    repeated_per_second: f64,
     /// Of UDP payload.
     bits_per_second: f64,
     /// CPU of the server per such packet.
@@ -151,6 +153,7 @@ pub(crate) fn run(target: &Target, sfu: &Sfu) -> Result<Report> {
     Ok(Report {
         subscribers: sfu.subscribers,
         packets_per_second: number(packets) / wall.as_secs_f64(),
+        repeated_per_second: number(to.repeated - from.repeated) / wall.as_secs_f64(),
         bits_per_second: number(to.bytes - from.bytes) * 8.0 / wall.as_secs_f64(),
         cpu_us,
         streams_per_core: 1e6 / (cpu_us * shape::PACKETS_PER_MEGABIT),
@@ -190,9 +193,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.0} packets/s to {}: {:.2} us CPU each on {:.2} cores ({:.2} idle), the work of {:.1} threads; \
+            "{:.0} packets/s (and {:.0} repeated) to {}: {:.2} us CPU each on {:.2} cores ({:.2} idle), the work of {:.1} threads; \
              {:.2} % lost, {:.2} % delivered; {:.0} MiB resident",
             self.packets_per_second,
+            self.repeated_per_second,
             self.subscribers,
             self.cpu_us,
             self.cores,

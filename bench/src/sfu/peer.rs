@@ -53,6 +53,10 @@ pub(super) struct Peer {
     /// By synchronization source.
     pub(super) tracks: BTreeMap<u32, Track>,
     pub(super) first_packet: Option<Instant>,
+    /// Payload types of retransmissions, which also carry probes for bandwidth (RFC 4588).
+    repeats: Vec<u8>,
+    /// Packets of those types.
+    pub(super) repeated: u64,
 }
 
 impl Peer {
@@ -89,6 +93,8 @@ impl Peer {
             sent: 0,
             tracks: BTreeMap::new(),
             first_packet: None,
+            repeats: Vec::new(),
+            repeated: 0,
         })
     }
 
@@ -122,7 +128,10 @@ impl Peer {
                 self.lines[index] = Some(Mid::from(mid.context("a line without a name")?));
             }
         }
-        let offer = SdpOffer::from_sdp_string(offer)?;
+        self.repeats = offer.lines().filter_map(retransmission).collect();
+        // str0m 0.25.0 understands one line of bandwidth in a section.
+        let lines = offer.split_inclusive('\n').filter(|line| !line.starts_with("b=TIAS"));
+        let offer = SdpOffer::from_sdp_string(&lines.collect::<String>())?;
         let answer = self.rtc.sdp_api().accept_offer(offer)?.to_sdp_string();
         // The engine mirrors the offer: it would send on every line that the server receives on.
         let mut edited = String::new();
@@ -222,8 +231,12 @@ impl Peer {
             let data = &buffer[..length];
             let now = clock::now();
             if let Some(rtp) = Rtp::parse(data) {
-                self.first_packet.get_or_insert(now);
-                self.tracks.entry(rtp.source).or_insert_with(|| Track::new(&rtp)).count(&rtp);
+                if self.repeats.contains(&rtp.payload_type) {
+                    self.repeated += 1;
+                } else {
+                    self.first_packet.get_or_insert(now);
+                    self.tracks.entry(rtp.source).or_insert_with(|| Track::new(&rtp)).count(&rtp);
+                }
                 if self.ear == Ear::Light {
                     continue;
                 }
@@ -286,6 +299,12 @@ impl Peer {
             }
         }
     }
+}
+
+/// `a=rtpmap:97 rtx/90000`
+fn retransmission(line: &str) -> Option<u8> {
+    let (payload_type, encoding) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
+    encoding.starts_with("rtx/").then(|| payload_type.parse().ok()).flatten()
 }
 
 fn socket_address(address: SockaddrStorage) -> Option<SocketAddr> {

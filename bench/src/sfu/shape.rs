@@ -81,8 +81,9 @@ impl Shape {
 
     fn ear(self) -> Ear {
         match self {
-            Self::Video | Self::All | Self::Audio | Self::Join => Ear::Light,
-            Self::Full => Ear::Full,
+            Self::Video | Self::Audio | Self::Join => Ear::Light,
+            // peerway estimates bandwidth, and sends no more than it knows to arrive.
+            Self::Full | Self::All => Ear::Full,
             Self::Latency => Ear::Stamped,
         }
     }

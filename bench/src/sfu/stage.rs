@@ -66,6 +66,8 @@ pub(super) struct Totals {
     pub(super) sent: u64,
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Retransmissions and probes, which are not among the packets.
+    pub(super) repeated: u64,
     /// By sequence numbers.
     pub(super) numbered: u64,
 }
@@ -211,6 +213,7 @@ impl Stage {
         let mut totals = Totals::default();
         for joined in &self.peers {
             totals.sent += joined.peer.sent;
+            totals.repeated += joined.peer.repeated;
             for track in joined.peer.tracks.values() {
                 totals.packets += track.packets;
                 totals.bytes += track.bytes;

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rtp {
     pub(super) source: u32,
+    pub(super) payload_type: u8,
     sequence: u16,
     bytes: usize,
 }
@@ -15,6 +16,7 @@ impl Rtp {
         let is_rtp = header[0] >> 6 == 2 && !(192..=223).contains(&header[1]);
         is_rtp.then(|| Self {
             source: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
+            payload_type: header[1] & 0x7f,
             sequence: u16::from_be_bytes([header[2], header[3]]),
             bytes: data.len(),
         })
@@ -55,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_highest_number_counts_cycles_and_ignores_late_packets() {
-        let rtp = |sequence| Rtp { source: 1, sequence, bytes: 100 };
+        let rtp = |sequence| Rtp { source: 1, payload_type: 96, sequence, bytes: 100 };
         let mut track = Track::new(&rtp(65_534));
         let before = track.highest;
         for sequence in [65_534, 65_535, 1, 0, 2] {
