@@ -14,6 +14,7 @@ pub(crate) struct Latencies(Histogram<u64>);
 pub(crate) struct Percentiles {
     p50: f64,
     p90: f64,
+    p95: f64,
     p99: f64,
     max: f64,
 }
@@ -35,7 +36,13 @@ impl Latencies {
     pub(crate) fn percentiles(&self) -> Percentiles {
         let microseconds = |nanoseconds| Duration::from_nanos(nanoseconds).as_secs_f64() * 1e6;
         let at = |quantile| microseconds(self.0.value_at_quantile(quantile));
-        Percentiles { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: microseconds(self.0.max()) }
+        Percentiles {
+            p50: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+            max: microseconds(self.0.max()),
+        }
     }
 }
 
@@ -56,7 +63,7 @@ impl FromIterator<Duration> for Latencies {
 
 impl fmt::Display for Percentiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { p50, p90, p99, max } = self;
+        let Self { p50, p90, p99, max, .. } = self;
         write!(f, "p50 {p50:.0} us, p90 {p90:.0} us, p99 {p99:.0} us, max {max:.0} us")
     }
 }

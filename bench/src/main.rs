@@ -17,6 +17,7 @@ mod process;
 mod relay;
 mod room;
 mod saturated;
+mod sfu;
 mod table;
 mod target;
 
@@ -53,8 +54,12 @@ enum Scenario {
     Room(room::Room),
     /// One client sends OFFERs to nobody as fast as it can
     Flood(flood::Flood),
+    /// Media in a room: what forwarding a packet costs, joining, latency
+    Sfu(sfu::Sfu),
     /// Reports of earlier runs, made with --json, as a Markdown table
     Table(table::Table),
+    /// The same of reports of sfu: a table for each figure
+    SfuTable(sfu::Table),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -72,6 +77,18 @@ async fn main() -> Result<()> {
         Scenario::Relay(relay) => output.print(relay.scenario(), &relay::run(target, relay).await?),
         Scenario::Room(room) => output.print("room", &room::run(target, room).await?),
         Scenario::Flood(flood) => output.print("flood", &flood::run(target, flood).await?),
+        Scenario::Sfu(sfu) => {
+            let report = sfu::run(&target, &sfu)?;
+            if json {
+                // A run of many cells takes long: somebody watches.
+                eprintln!("  {report}");
+            }
+            output.print(&sfu.scenario(), &report)
+        }
+        Scenario::SfuTable(table) => {
+            print!("{}", sfu::table(&table)?);
+            Ok(())
+        }
         Scenario::Table(table) => {
             print!("{}", table::run(&table)?);
             Ok(())

@@ -67,6 +67,19 @@ impl Process {
     }
 }
 
+/// CPU time of everything on the machine so far, interrupts and what the host took included; in
+/// steps of 10 ms.
+pub(crate) fn machine() -> Result<Duration> {
+    let text = fs::read_to_string("/proc/stat")?;
+    // "cpu  user nice system idle iowait irq softirq steal .."
+    let line = text.lines().next().unwrap_or_default();
+    let ticks: Vec<u64> = line.split_whitespace().skip(1).flat_map(str::parse).collect();
+    let [user, nice, system, _, _, irq, softirq, steal, ..] = ticks[..] else {
+        return Err(anyhow!("unexpected /proc/stat: {line}"));
+    };
+    Ok(Duration::from_millis(10 * (user + nice + system + irq + softirq + steal)))
+}
+
 impl CpuTimes {
     pub(crate) fn until(&self, later: &Self) -> CpuUse {
         let spent = |(thread, after): (&u32, &Duration)| {
