@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use peerway_media::{Estimation, Kind, LegId, LegOptions, RouterOptions};
 use support::client::{BOTH, NOTHING, Simulcast, VIDEO};
-use support::{GOOD, Path, World};
+use support::{BAD, GOOD, Path, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const ESTIMATIONS: [Estimation; 2] = [Estimation::Reports, Estimation::EveryPacket];
@@ -93,6 +93,20 @@ fn sound_comes_through_whatever_pictures_do() {
             assert!(heard > 950, "{estimation:?} of {from:?}: {heard} of 1000");
         }
     }
+}
+
+#[test]
+fn a_lossy_path_keeps_its_pictures() {
+    let mut world = World::default();
+    let ann = world.join(1, BOTH, BAD);
+    let options = LegOptions { first_bitrate: Some(2_500_000), ..LegOptions::default() };
+    let bob = world.join_with(2, BOTH, BAD, options, str0m::RtcConfig::new());
+    world.run(SECOND * 20);
+    // Four packets each, of which two ways lose a tenth and repeat nearly all.
+    let got = received(&world, bob, ann, SECOND * 10);
+    assert!(got > 1100, "{got} of 1200");
+    let report = world.router.reports(world.now).swap_remove(1);
+    assert!(!report.subscriptions.iter().any(|it| it.paused), "{report:?}");
 }
 
 #[test]
