@@ -112,13 +112,6 @@ impl Estimate {
         }
     }
 
-    /// The receiver's own estimate (REMB). It follows what is sent, so only a small one says something.
-    pub(super) fn handle_receiver_estimate(&mut self, now: Instant, bandwidth: u64) {
-        if bandwidth < self.rate / 10 * 9 {
-            self.shrink(now, bandwidth);
-        }
-    }
-
     fn waits(&mut self, round_trip: Duration) -> bool {
         let shortest = self.shortest.map_or(round_trip, |shortest| shortest.min(round_trip));
         // Paths change: the shortest of long ago is forgotten slowly.
@@ -304,21 +297,5 @@ mod tests {
         assert!((3..10).contains(&failures.len()), "{failures:?}");
         let pauses: Vec<i32> = failures.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(pauses.windows(2).all(|pair| pair[1] >= pair[0]), "{pauses:?}");
-    }
-
-    #[test]
-    fn a_receivers_own_estimate_counts_where_it_is_small() {
-        let mut path = Path::new(2 * MEGABIT);
-        path.second(2 * MEGABIT, 0.0, 50);
-        path.estimate.handle_receiver_estimate(path.now, 3 * MEGABIT);
-        assert!(path.estimate.bandwidth() > 2 * MEGABIT);
-        path.estimate.handle_receiver_estimate(path.now, 400_000);
-        assert_eq!(path.estimate.bandwidth(), 400_000);
-        for _ in 0..3 {
-            path.second(60_000, 0.0, 50);
-        }
-        let before = path.estimate.bandwidth();
-        path.estimate.handle_receiver_estimate(path.now, 90_000);
-        assert_eq!(path.estimate.bandwidth(), before, "it is as much as was sent");
     }
 }
