@@ -102,8 +102,9 @@ inRooms((stage) => {
     context.diagnostic(`from joining to the first decoded picture, in ms: ${waits.sort((a, b) => a - b)}`);
     for (const stayer of stayers) {
       const { media } = sections((await stayer.offers()).at(-1).offer.sdp);
-      // Two for what it sends, and two for each that was there at the same time.
-      assert.ok(media.length <= 6, `${media.length} lines`);
+      // Two for what it sends, two for each that was there at the same time, and two that may still have been on their way
+      // to `inactive` when the next guest came.
+      assert.ok(media.length <= 8, `${media.length} lines`);
     }
     await allGetAll(stayers);
   });

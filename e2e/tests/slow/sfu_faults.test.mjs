@@ -19,7 +19,7 @@ const SLOW = { kbit: 300, queue: 200, loss: 5 };
 
 function define(stage) {
   stage.test('on a slow and lossy cable pictures move, both ways', { timeout: 120_000 }, async (context) => {
-    const [alice, bob] = await together({ kinds: ['audio', 'video'], busy: true });
+    const [alice, bob] = await together();
 
     await stage.spoil(1, SLOW);
 
