@@ -220,7 +220,8 @@ fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_peerway"));
     command.args(arguments).env_clear().stdin(Stdio::null());
     // Its ports are fixed, and tests run side by side.
-    command.env("PEERWAY_TURN__ENABLED", "false").envs(environment.iter().copied());
+    command.env("PEERWAY_TURN__ENABLED", "false").env("PEERWAY_SFU__ENABLED", "false");
+    command.envs(environment.iter().copied());
     command
 }
 
