@@ -18,7 +18,7 @@ fn what_one_publishes_another_one_records() {
     let target = folder.at("recordings");
     let bob = join(&server, "studio", "bob", &["--record", &target, "--json"]);
     bob.wait_for_output("\"joined\"");
-    let ann = join(&server, "studio", "ann", &["--publish-test-source", "--size", "160x96"]);
+    let ann = join(&server, "studio", "ann", &["--publish-test-source", "--size", "320x180"]);
     bob.wait_for_output("\"kind\":\"video\"");
     bob.wait_for_output("\"kind\":\"audio\"");
     folder.wait_for_length("recordings/ann.webm", 20_000);

@@ -120,13 +120,13 @@ async fn join(args: JoinArgs) -> Result<Exit, Failure> {
     let room = peer.join_room(&args.name, RoomOptions::new(args.mode.into()).receive(has_media))?;
     let patience = args.peer.patience(Duration::from_secs(30));
     tokio::select! {
-        joined = tokio::time::timeout(patience, room.joined()) => match joined {
-            Ok(joined) => joined.map_err(visit::failure)?,
-            Err(_) => {
+        joined = tokio::time::timeout(patience, room.joined()) => {
+            let Ok(joined) = joined else {
                 let text = format!("not let into the room within {patience:?}");
                 return Err(Failure::new(Exit::Unreachable, text));
-            }
-        },
+            };
+            joined.map_err(visit::failure)?;
+        }
         () = interrupt.wanted() => return Err(Failure::new(Exit::Interrupted, "stopped")),
     }
     let deadline = args.duration.map(|duration| clock::now() + duration.0.min(DAY));
