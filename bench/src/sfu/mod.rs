@@ -120,7 +120,7 @@ pub(crate) fn run(target: &Target, sfu: &Sfu) -> Result<Report> {
     sfu.shape.add_listeners(&mut stage, sfu.subscribers)?;
     let listeners = senders..stage.peers.len();
     join(&mut stage, sfu.shape, listeners.clone())?;
-    stage.run(Duration::from_millis(1500))?;
+    stage.run(sfu.shape.settling())?;
 
     stage.heard = Latencies::default();
     let generator = Process::new(std::process::id());
@@ -135,7 +135,8 @@ pub(crate) fn run(target: &Target, sfu: &Sfu) -> Result<Report> {
     let latencies = std::mem::take(&mut stage.heard);
 
     stage.stop_media();
-    stage.run(Duration::from_millis(500))?;
+    // What a server does about media that have only just ceased is over by then.
+    stage.run(Duration::from_secs(4))?;
     let (idle, start) = (process.cpu_times()?, clock::now());
     stage.run(Duration::from_secs(3))?;
     let idle = idle.until(&process.cpu_times()?).total.div_duration_f64(clock::now() - start);

@@ -69,6 +69,12 @@ impl Shape {
         !matches!(self, Self::All)
     }
 
+    /// How long after the last has joined the room changes no more. Where many streams meet on one
+    /// path, the server finds out what that carries.
+    pub(super) fn settling(self) -> Duration {
+        Duration::from_millis(if self == Self::All { 8000 } else { 1500 })
+    }
+
     fn sends(self) -> Sends {
         match self {
             Self::Video | Self::Full | Self::Latency | Self::All => {
