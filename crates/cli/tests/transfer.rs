@@ -101,7 +101,8 @@ fn a_relayed_transfer_outlives_its_server_and_relay() {
     let (key, folder) = (from.at("peerway.toml"), to.at(""));
     let settings = format!(
         "port = {http}\nhost = \"127.0.0.1\"\n[turn]\nudp = [\"127.0.0.1:{turn}\"]\ntcp = []\ntls = []\n\
-         public_host = \"127.0.0.1\"\nrelay_ports = \"{relays}-{}\"\nallow_peers = [\"127.0.0.0/8\"]\n",
+         public_host = \"127.0.0.1\"\nrelay_ports = \"{relays}-{}\"\nallow_peers = [\"127.0.0.0/8\"]\n\
+         [sfu]\nenabled = false\n",
         relays + 19
     );
     from.write("peerway.toml", settings.as_bytes());
