@@ -39,7 +39,8 @@ pub(crate) struct Network {
     pub(super) options: NetworkOptions,
     pub(super) hosts: Vec<Host>,
     pub(super) relays: Vec<Relay>,
-    tcp: TcpPaths,
+    /// Rooms have it, if anything.
+    tcp: Option<Box<TcpPaths>>,
     pub(super) gathering: Gathering,
     pub(super) allowed: Vec<IpAddr>,
     pub(super) events: VecDeque<NetworkEvent>,
@@ -73,7 +74,7 @@ impl Network {
             options: options.clone(),
             hosts: Vec::new(),
             relays: Vec::new(),
-            tcp: TcpPaths::default(),
+            tcp: None,
             gathering: Gathering::default(),
             allowed: Vec::new(),
             events: VecDeque::new(),
@@ -114,8 +115,8 @@ impl Network {
             self.relays.iter_mut().find(|relay| relay.relayed().any(|addr| addr == source))
         {
             relay.send(destination, data);
-        } else {
-            self.tcp.send(source, destination, data);
+        } else if let Some(tcp) = &mut self.tcp {
+            tcp.send(source, destination, data);
         }
     }
 
@@ -123,7 +124,7 @@ impl Network {
     /// Not with [`IceTransportPolicy::Relay`]: the peer would see our address.
     pub(crate) fn connect(&mut self, remote: SocketAddr) {
         if self.options.policy == IceTransportPolicy::All && is_unicast(remote) {
-            self.tcp.connect(remote);
+            self.tcp.get_or_insert_default().connect(remote);
             self.begun = true;
         }
     }
@@ -138,7 +139,7 @@ impl Network {
         for relay in &mut self.relays {
             all &= relay.flush();
         }
-        self.tcp.flush() && all
+        self.tcp.as_mut().is_none_or(|tcp| tcp.flush()) && all
     }
 
     /// Sends what is queued, waiting for the system to take it; but not for TURN servers over TCP,
@@ -181,7 +182,9 @@ impl Network {
         for host in &mut self.hosts {
             host.bindings.clear();
         }
-        self.tcp.settled();
+        if let Some(tcp) = &mut self.tcp {
+            tcp.settled();
+        }
     }
 
     /// Gathers again after [`NetworkEvent::InterfacesChanged`], for an ICE restart: sockets whose
@@ -272,11 +275,11 @@ impl Network {
             while let Poll::Ready(Some(Ok((name, addrs)))) = self.lookups.poll_join_next(cx) {
                 self.events.push_back(NetworkEvent::Resolved { name, addrs });
             }
-            let Self { tcp, hosts, events, .. } = self;
-            while let Poll::Ready(addr) =
-                tcp.poll_connected(cx, |addr| hosts.iter().any(|host| host.port.addr() == addr))
-            {
-                events.push_back(NetworkEvent::Candidate(LocalCandidate::Tcp { addr }));
+            if let Self { tcp: Some(tcp), hosts, events, .. } = self {
+                let taken = |addr| hosts.iter().any(|host| host.port.addr() == addr);
+                while let Poll::Ready(addr) = tcp.poll_connected(cx, taken) {
+                    events.push_back(NetworkEvent::Candidate(LocalCandidate::Tcp { addr }));
+                }
             }
             self.poll_timer(cx, now);
             let _ = self.poll_flush(cx);
@@ -361,7 +364,9 @@ impl Network {
                 all = Poll::Pending;
             }
         }
-        self.tcp.poll_flush(cx);
+        if let Some(tcp) = &mut self.tcp {
+            tcp.poll_flush(cx);
+        }
         if broken {
             self.look_at_interfaces = self.look_at_interfaces.min(clock::now() + SOON);
         }
@@ -378,7 +383,10 @@ impl Network {
                 return Poll::Ready(());
             }
         }
-        self.tcp.poll_receive(cx, &mut self.inbox)
+        match &mut self.tcp {
+            Some(tcp) => tcp.poll_receive(cx, &mut self.inbox),
+            None => Poll::Pending,
+        }
     }
 
     fn poll_port(&mut self, index: usize, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
@@ -429,7 +437,9 @@ impl Network {
         for relay in &mut self.relays {
             relay.rest();
         }
-        self.tcp.rest();
+        if let Some(tcp) = &mut self.tcp {
+            tcp.rest();
+        }
     }
 }
 
