@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 
 /// Payload of a packet of video.
-pub(super) const VIDEO_BYTES: usize = 1100;
+pub(super) const VIDEO_BYTES: u16 = 1100;
 const AUDIO_BYTES: usize = 100;
 
 /// Which kinds of media a peer sends.
@@ -63,13 +63,13 @@ impl Camera {
 
     /// How many packets the picture has that is due now.
     pub(super) fn begin_picture(&mut self) -> u32 {
-        const PACKET: u32 = VIDEO_BYTES as u32 * 8;
+        let packet = u32::from(VIDEO_BYTES) * 8;
         self.due += self.rhythm.interval();
         self.number = (self.number + 1) & 0x7fff;
         self.owed += self.rhythm.bits_per_second / self.rhythm.pictures_per_second;
         // A picture without a packet would leave a gap in the picture ids.
-        let packets = (self.owed / PACKET).max(1);
-        self.owed = self.owed.saturating_sub(packets * PACKET);
+        let packets = (self.owed / packet).max(1);
+        self.owed = self.owed.saturating_sub(packets * packet);
         packets
     }
 
@@ -82,7 +82,7 @@ impl Camera {
         // packet the frame header follows, whose lowest bit is 0 in a key frame (section 4.3).
         let mut payload = vec![0x80 | u8::from(first) << 4, 0xe0, high, low, low, 0];
         payload.push(u8::from(!self.key));
-        payload.resize(VIDEO_BYTES, 0x55);
+        payload.resize(VIDEO_BYTES.into(), 0x55);
         stamp(&mut payload);
         self.key &= !last;
         self.sequence += 1;
@@ -106,7 +106,7 @@ impl Microphone {
         self.sequence += 1;
         let mut payload = vec![0x55; AUDIO_BYTES];
         stamp(&mut payload);
-        let timestamp = u32::try_from(self.sequence * 960 & 0xffff_ffff).unwrap_or_default();
+        let timestamp = u32::try_from((self.sequence * 960) & 0xffff_ffff).unwrap_or_default();
         Packet { sequence: self.sequence, timestamp, marker: false, payload }
     }
 }

@@ -56,7 +56,7 @@ pub(crate) struct Sfu {
 enum Api {
     /// Room frames on the PeerJS dialect
     Peerway,
-    /// The VideoRoom plugin
+    /// Its plugin for video rooms
     Janus,
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn run(target: &Target, sfu: &Sfu) -> Result<Report> {
     stage.run(Duration::from_secs(sfu.seconds))?;
     let (used, wall) = (cpu.until(&process.cpu_times()?), clock::now() - start);
     let own = own.until(&generator.cpu_times()?).total;
-    let others = (process::machine()? - machine).saturating_sub(used.total + own);
+    let others = process::machine()?.saturating_sub(machine + used.total + own);
     let to = stage.totals();
     let resident_bytes = process.resident()?;
     let latencies = std::mem::take(&mut stage.heard);
@@ -195,7 +195,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "{:.0} packets/s (and {:.0} repeated) to {}: {:.2} us CPU each on {:.2} cores ({:.2} idle), the work of {:.1} threads; \
-             {:.2} % lost, {:.2} % delivered; {:.0} MiB resident",
+             {:.2} % lost, {:.2} % delivered; {} MiB resident",
             self.packets_per_second,
             self.repeated_per_second,
             self.subscribers,
@@ -205,7 +205,7 @@ impl fmt::Display for Report {
             self.parallelism,
             self.lost * 100.0,
             self.delivered * 100.0,
-            self.resident_bytes as f64 / 1_048_576.0,
+            self.resident_bytes >> 20,
         )?;
         write!(
             f,

@@ -132,12 +132,12 @@ impl Stage {
     pub(super) fn start_media(&mut self) {
         // Not all in the same moment.
         let now = clock::now();
-        let senders = self.peers.iter().filter(|joined| joined.peer.sends.any()).count() as u32;
+        let senders = self.peers.iter().filter(|joined| joined.peer.sends.any()).count();
         let mut at = now;
         for (joined, due) in self.peers.iter_mut().zip(&mut self.due) {
             if joined.peer.sends.any() && joined.peer.connected {
                 joined.peer.start_media(at);
-                at += Duration::from_millis(20) / senders;
+                at += Duration::from_millis(20) / u32::try_from(senders).unwrap_or(u32::MAX);
                 *due = joined.peer.due();
             }
         }

@@ -43,8 +43,8 @@ impl Track {
     pub(super) fn count(&mut self, rtp: &Rtp) {
         self.packets += 1;
         self.bytes += rtp.bytes as u64;
-        // The low 16 bits are what is meant.
-        let ahead = rtp.sequence.wrapping_sub(self.highest as u16);
+        let highest = u16::try_from(self.highest & 0xffff).unwrap_or_default();
+        let ahead = rtp.sequence.wrapping_sub(highest);
         if ahead < 1 << 15 {
             self.highest += u64::from(ahead);
         }
