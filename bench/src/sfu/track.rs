@@ -76,7 +76,7 @@ mod tests {
             Rtp::parse(&data).is_some()
         };
         assert!(with(0x80, 96));
-        assert!(with(0x90, 0x80 | 111));
+        assert!(with(0x90, 0xef));
         assert!(!with(0x80, 200));
         assert!(!with(0x00, 1));
         assert!(!with(22, 254));
