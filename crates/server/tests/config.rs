@@ -132,6 +132,8 @@ fn settings_that_do_not_go_together_are_refused() {
         ("[limits]\nframe_size = 100", "limits.frame_size (100) must be at least 1KiB"),
         ("path = \"/a b\"", "path '/a b' may only have"),
         ("path = \"/{key}\"", "path '/{key}' may only have"),
+        ("[sfu]\nworkers = 0", "sfu.workers must not be 0"),
+        ("[sfu]\nworkers = 1000", "sfu.workers (1000) must not be more than 256"),
     ] {
         let error = from_file(text).unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
@@ -206,6 +208,7 @@ fn a_wrong_variable_is_told_by_its_name() {
         ("PORT", "http", "expected u16"),
         ("PEERWAY_EXPIRE_TIMEOUT", "soon", "not a duration"),
         ("PEERWAY_LIMITS", "7", "expected struct LimitsConfig"),
+        ("PEERWAY_SFU__WORKER", "7", "did you mean `workers`?"),
     ] {
         let error = from_environment(&[(name, text)]).unwrap_err().to_string();
         assert!(error.starts_with(&format!("environment variable {name}: ")), "{error}");
