@@ -36,7 +36,6 @@ fn what_one_publishes_another_one_records() {
     assert_eq!(recorded["bytes"], file.len());
     assert_eq!(file[..4], [0x1a, 0x45, 0xdf, 0xa3], "the beginning of every WebM");
     assert_eq!(folder.names(), ["recordings"]);
-    assert!(bob.event("left")["bytes_received"].as_u64().unwrap() > 20_000);
 }
 
 #[test]
