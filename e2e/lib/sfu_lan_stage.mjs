@@ -9,7 +9,7 @@ import { launchOn } from './browsers.mjs';
 import { Lan } from './lan.mjs';
 import { Pages } from './pages.mjs';
 import { Server } from './server.mjs';
-import { CLIENT, SfuStage } from './sfu_stage.mjs';
+import { CLIENT, OPERATORS, SfuStage } from './sfu_stage.mjs';
 import { KEY } from './skyway.mjs';
 
 export class SfuLanStage extends SfuStage {
@@ -29,7 +29,7 @@ export class SfuLanStage extends SfuStage {
   }
 
   startServer() {
-    return Server.start({ apps: [{ key: KEY }], flags: ['--no-turn'], host: this.lan.hub });
+    return Server.start({ apps: [{ key: KEY }], tables: OPERATORS, flags: ['--no-turn'], host: this.lan.hub });
   }
 
   async strike() {

@@ -10,6 +10,9 @@ import { on, Stage } from './stage.mjs';
 
 export const CLIENT = 'skyway-js-4.4.5';
 
+// Lets a test ask for the reports of rooms.
+export const OPERATORS = { metrics: { token: 'of those who run the tests' } };
+
 // Tests with a seat in each of these browsers.
 export function inRooms(define, ...names) {
   if (!names.length) names = ['chromium'];
@@ -38,12 +41,18 @@ export class SfuStage extends Stage {
 
   async startServer() {
     // Not on the loopback interface alone, which Firefox does not use where there is another.
-    const tables = { sfu: { udp: [`${await freeTcpPort()}`] } };
+    const tables = { ...OPERATORS, sfu: { udp: [`${await freeTcpPort()}`] } };
     return Server.start({ apps: [{ key: KEY }], tables, flags: ['--no-turn'] });
   }
 
   tabClass() {
     return SfuTab;
+  }
+
+  async evidence() {
+    const headers = { authorization: `Bearer ${OPERATORS.metrics.token}` };
+    const answer = await fetch(`${this.server.url}v1/rooms`, { headers }).catch((error) => error);
+    return [`rooms:\n${(await answer.text?.()) ?? answer}`];
   }
 
   // A tab whose line to the server can be cut.

@@ -112,6 +112,11 @@ export class Stage {
 
   async #testimony() {
     const tabs = await Promise.all(this.#tabs.map((tab) => tab.testimony()));
-    return [...tabs, `server:\n${this.server.lastOutput}`].join('\n---\n');
+    return [...tabs, ...(await this.evidence()), `server:\n${this.server.lastOutput}`].join('\n---\n');
+  }
+
+  // What else a failed test tells.
+  async evidence() {
+    return [];
   }
 }

@@ -45,6 +45,26 @@ inRooms((stage) => {
     assert.ok(Math.max(...waits) < 2000, `${waits} ms`);
   });
 
+  stage.test('who comes late to a picture of two megabits per second sees it move on', {}, async (context) => {
+    const [alice, bob] = await stage.crowd(2);
+    const [publisher] = await stage.enter(freshId('room'), [alice], { kinds: ['video'], busy: true });
+    await publisher.tab.until(
+      'so much to be sent',
+      async (index) => {
+        const report = (await e2e.rtcOf(e2e.rooms[index].room)?.getStats()) ?? new Map();
+        return [...report.values()].some(({ type, targetBitrate }) => type === 'outbound-rtp' && targetBitrate > 2e6);
+      },
+      publisher.index,
+    );
+
+    const [viewer] = await stage.enter(publisher.room, [bob], { kinds: [] });
+
+    await viewer.gets([publisher], { pictures: 50 });
+    const { firstAfter, longestPause } = await viewer.viewOf(publisher);
+    context.diagnostic(`the first picture after ${firstAfter} ms, the longest pause ${longestPause} ms`);
+    assert.ok(longestPause < 2000, `a pause of ${longestPause} ms`);
+  });
+
   stage.test('who publishes nothing gets all, and nobody is told a stream of theirs', {}, async () => {
     const tabs = await stage.crowd(3);
     const name = freshId('room');
