@@ -9,8 +9,9 @@ use peerway_protocol::{AppKey, MediaProfile};
 
 use crate::config::{Config, MOST_WORKERS};
 
-/// What a path is taken to carry before it has shown anything, in bits per second.
-const FIRST_BITRATE: u64 = 2_500_000;
+/// What a path is taken to carry before it has shown anything, in bits per second: rather ten pictures at
+/// once, and less after the first loss, than pictures that wait on a path that would carry them.
+const FIRST_BITRATE: u64 = 10_000_000;
 
 /// See the module documentation.
 #[derive(Debug)]
