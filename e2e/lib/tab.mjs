@@ -65,8 +65,13 @@ export class Tab {
     );
   }
 
-  // 0.3 takes the close of the WebSocket it left for the loss of the one after a reconnect, so wait for it.
+  // 0.3 opens over XHR too, and leaves a WebSocket open that is still connecting when it disconnects. It takes the close
+  // of the WebSocket it left for the loss of the one after a reconnect. So wait for both.
   async disconnect() {
+    await this.until('its WebSocket open', () => {
+      const socket = e2e.peer.socket._socket;
+      return !socket || socket.readyState !== WebSocket.CONNECTING;
+    });
     await this.run(() => e2e.peer.disconnect());
     await this.sees('disconnected');
     await this.until('its WebSocket closed', () => {
