@@ -1,0 +1,12 @@
+// What connections and rooms see of the way to the server: they never see a socket.
+
+import type { Frame } from './frame.js';
+
+export interface Line {
+  // Our own id.
+  readonly id: string;
+  // Goes out at once, or when the server is there again: bounded, the oldest candidates are dropped first.
+  send(frame: Frame): void;
+  // With the ICE servers that are good now.
+  rtcConfiguration(): RTCConfiguration;
+}
