@@ -16,7 +16,14 @@ const check = process.argv.includes('--check');
 const common = { absWorkingDir: root, bundle: true, minify: true, target: 'es2022', legalComments: 'none', write: !check };
 const results = await Promise.all([
   build({ ...common, entryPoints: ['src/index.ts'], format: 'esm', outfile: 'dist/peerway.mjs' }),
-  build({ ...common, entryPoints: ['src/global.ts'], format: 'iife', outfile: 'dist/peerway.js' }),
+  build({
+    ...common,
+    entryPoints: ['src/global.ts'],
+    format: 'iife',
+    outfile: 'dist/peerway.js',
+    // A script knows where it came from by document.currentScript.
+    define: { 'import.meta.url': 'undefined' },
+  }),
 ]);
 
 let failed = false;

@@ -54,3 +54,26 @@ export class PeerError<Type extends string = ErrorType> extends Error {
     this.type = type;
   }
 }
+
+// By the names that PeerJS's types have.
+export const PeerErrorType = {
+  BrowserIncompatible: 'browser-incompatible',
+  Disconnected: 'disconnected',
+  InvalidID: 'invalid-id',
+  InvalidKey: 'invalid-key',
+  Network: 'network',
+  PeerUnavailable: 'peer-unavailable',
+  SslUnavailable: 'ssl-unavailable',
+  ServerError: 'server-error',
+  SocketError: 'socket-error',
+  SocketClosed: 'socket-closed',
+  UnavailableID: 'unavailable-id',
+  WebRTC: 'webrtc',
+} as const;
+export const BaseConnectionErrorType = {
+  NegotiationFailed: 'negotiation-failed',
+  ConnectionClosed: 'connection-closed',
+} as const;
+export type BaseConnectionErrorType = (typeof BaseConnectionErrorType)[keyof typeof BaseConnectionErrorType];
+export const DataConnectionErrorType = { NotOpenYet: 'not-open-yet', MessageToBig: 'message-too-big' } as const;
+export type DataConnectionErrorType = (typeof DataConnectionErrorType)[keyof typeof DataConnectionErrorType];

@@ -1,0 +1,295 @@
+// What data connections and calls have in common: names, state, and the way from signals to the negotiator and back.
+
+import { Emitter } from '../emitter.js';
+import { PeerError, type ConnectionErrorType } from '../errors.js';
+import type { Line } from '../signalling/line.js';
+import { randomToken } from '../platform.js';
+import type { Remote } from './channel.js';
+import { Negotiator, type LocalDescription, type SdpTransform } from './negotiator.js';
+import { encodeDescription, STRANGER, type Answer, type ConnectionKind, type Introduction, type Offer } from './payload.js';
+import { Recovery } from './recovery.js';
+
+export type ConnectionError = PeerError<ConnectionErrorType | 'peer-unavailable' | 'webrtc'>;
+
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions
+export type ConnectionEvents = {
+  close: [];
+  error: [error: ConnectionError];
+  iceStateChanged: [state: RTCIceConnectionState];
+};
+
+// What a connection needs of its peer.
+export interface ConnectionContext {
+  readonly line: Line;
+  // How long a lost path is looked for, in ms.
+  readonly patience: number;
+  // Closed for good. `goodbye`: we ended it, and the other side should hear of it at once.
+  forget(connection: AnyConnection, goodbye: boolean): void;
+}
+
+// Of any kind.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyConnection = Connection<any>;
+
+export interface ConnectionInit {
+  peer: string;
+  connectionId?: string | undefined;
+  label?: string | undefined;
+  metadata?: unknown;
+  // Of the mesh room it belongs to.
+  room?: string | undefined;
+  // With which we were called; none if we call.
+  offer?: Offer | undefined;
+  transform?: SdpTransform | undefined;
+  // As the application gave them.
+  options?: object | undefined;
+}
+
+const EARLY_CANDIDATES = 200;
+
+export abstract class Connection<
+  Events extends ConnectionEvents & { [Event in keyof Events]: unknown[] },
+> extends Emitter<Events> {
+  abstract readonly type: ConnectionKind;
+  // The id of the peer on the other side; `remoteId` is skyway-js's name for it.
+  readonly peer: string;
+  readonly connectionId: string;
+  readonly label: string;
+  // Whatever the caller gave.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly metadata: any;
+  readonly room: string | undefined;
+  readonly options: object;
+  // Resolves when the connection can be used, rejects if it ends before.
+  readonly ready: Promise<this>;
+  // What the other side understands. Known from its first description on.
+  remote: Remote = STRANGER;
+  protected readonly context: ConnectionContext;
+  protected readonly offer: Offer | undefined;
+  protected negotiator: Negotiator | undefined;
+  #open = false;
+  #closed = false;
+  #answered = false;
+  #transform: SdpTransform | undefined;
+  #early: RTCIceCandidateInit[] = [];
+  #recovery: Recovery | undefined;
+  #settleReady: { resolve: () => void; reject: (error: unknown) => void };
+
+  constructor(context: ConnectionContext, prefix: string, init: ConnectionInit) {
+    super();
+    this.context = context;
+    this.peer = init.peer;
+    this.offer = init.offer;
+    this.connectionId = init.offer?.connectionId ?? init.connectionId ?? `${prefix}${randomToken()}`;
+    this.label = init.offer?.label ?? init.label ?? this.connectionId;
+    this.metadata = init.offer ? init.offer.metadata : init.metadata;
+    this.room = init.offer?.room ?? init.room;
+    this.options = init.options ?? {};
+    this.#transform = init.transform;
+    if (init.offer) this.#meet(init.offer.from);
+    let settle!: { resolve: () => void; reject: (error: unknown) => void };
+    this.ready = new Promise<this>((resolve, reject) => {
+      settle = { resolve: () => resolve(this), reject };
+    });
+    this.#settleReady = settle;
+    // Who does not wait for it hears `error` and `close`.
+    this.ready.catch(() => undefined);
+  }
+
+  get remoteId(): string {
+    return this.peer;
+  }
+
+  get id(): string {
+    return this.connectionId;
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  // The other side has described itself.
+  get answered(): boolean {
+    return this.#answered || this.offer !== undefined;
+  }
+
+  // Undefined until the call is answered, as in PeerJS, whose type this is.
+  get peerConnection(): RTCPeerConnection {
+    return this.negotiator?.connection as RTCPeerConnection;
+  }
+
+  getPeerConnection(): RTCPeerConnection | null {
+    return this.#open ? this.peerConnection : null;
+  }
+
+  // `forceClose` of skyway-js means nothing here: the other side always hears of it.
+  close(_options?: boolean | { flush?: boolean }): void {
+    this.end(true);
+  }
+
+  // ---- what the peer tells ----
+
+  // Begins to negotiate. Calls wait for `answer` instead.
+  abstract begin(): void;
+
+  // A second offer of the same connection.
+  handleOffer(offer: Offer): void {
+    this.negotiator?.handleOffer(offer);
+  }
+
+  handleAnswer(answer: Answer): void {
+    const first = !this.#answered;
+    this.#answered = true;
+    if (first) this.#meet(answer.from);
+    this.negotiator?.handleAnswer(answer);
+    if (first) this.handleAccepted();
+  }
+
+  handleCandidate(candidate: RTCIceCandidateInit): void {
+    if (this.negotiator) this.negotiator.handleCandidate(candidate);
+    else if (this.#early.length < EARLY_CANDIDATES) this.#early.push(candidate);
+  }
+
+  // The other side has ended it.
+  handleLeave(): void {
+    this.end(false);
+  }
+
+  // Nobody is there who could answer.
+  handleUnavailable(error: PeerError<'peer-unavailable'>): void {
+    if (!this.answered) this.fail(error);
+  }
+
+  // The machine is on another network, or on one again.
+  handleNetworkChange(): void {
+    this.#recovery?.handleNetworkChange();
+  }
+
+  // ---- what the kinds of connections do ----
+
+  // Members of the first OFFER beside the description.
+  protected abstract offerMembers(): Record<string, unknown>;
+  protected handleAccepted(): void {}
+  protected handleChannel(_channel: RTCDataChannel): void {}
+  protected handleTrack(_event: RTCTrackEvent): void {}
+  protected handleConnected(): void {}
+  // What is left is to be thrown away; `close` is told after it.
+  protected onClosing(): void {}
+
+  protected createNegotiator(): Negotiator {
+    const { context } = this;
+    const initiator = this.offer === undefined;
+    const configuration = context.line.rtcConfiguration();
+    const negotiator = new Negotiator({ configuration, initiator, transform: this.#transform });
+    this.negotiator = negotiator;
+    negotiator.renegotiates = (this.remote as Introduction).renegotiates;
+    const hooks = { restart: () => this.#restart(), giveUp: () => this.#lost() };
+    this.#recovery = new Recovery(hooks, { initiator, patience: context.patience });
+    negotiator.on('description', (description) => this.#tell(description));
+    negotiator.on('candidate', (candidate) => this.#send('CANDIDATE', { candidate, ...this.#names() }));
+    negotiator.on('track', (event) => this.handleTrack(event));
+    negotiator.on('channel', (channel) => this.handleChannel(channel));
+    negotiator.on('state', (state) => this.#handleState(state));
+    negotiator.on('failed', (error) => this.fail(this.error('negotiation-failed', 'Could not negotiate', error)));
+    return negotiator;
+  }
+
+  // With the offer of the other side, or with ours.
+  protected negotiate(): void {
+    const { negotiator, offer } = this;
+    const configured = this.context.line.configured();
+    if (offer) negotiator?.startWith(offer, configured);
+    else negotiator?.start(configured);
+    for (const candidate of this.#early.splice(0)) negotiator?.handleCandidate(candidate);
+  }
+
+  protected markOpen(): void {
+    if (!this.#closed) this.#open = true;
+  }
+
+  protected markReady(): void {
+    if (!this.#closed) this.#settleReady.resolve();
+  }
+
+  protected error<Type extends ConnectionErrorType>(type: Type, message: string, cause?: unknown): PeerError<Type> {
+    return new PeerError(type, `${message} (connection ${this.connectionId} to ${this.peer})`, cause);
+  }
+
+  // Tells the error and ends.
+  protected fail(error: ConnectionError): void {
+    if (this.#closed) return;
+    this.#settleReady.reject(error);
+    this.#emit('error', error);
+    this.end(true);
+  }
+
+  protected end(goodbye: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#open = false;
+    this.#recovery?.stop();
+    this.onClosing();
+    this.negotiator?.close();
+    this.context.forget(this, goodbye);
+    this.#settleReady.reject(this.error('connection-closed', 'Closed before it was open'));
+    this.#emit('close');
+  }
+
+  #meet(introduction: Introduction): void {
+    this.remote = introduction;
+    if (this.negotiator) this.negotiator.renegotiates = introduction.renegotiates;
+  }
+
+  #handleState(state: RTCIceConnectionState): void {
+    this.#emit('iceStateChanged', state);
+    if (state === 'connected' || state === 'completed') this.handleConnected();
+    if (state === 'closed') return this.end(false);
+    if (this.#canRestart()) {
+      if (state === 'disconnected') this.context.line.check();
+      this.#recovery?.handleState(state);
+    } else if (state === 'failed') {
+      this.#lost();
+    }
+  }
+
+  // PeerJS would begin a new connection; the native SDK and ours go on.
+  #canRestart(): boolean {
+    return this.remote.ours;
+  }
+
+  #restart(): void {
+    this.context.line.check();
+    this.negotiator?.restart(this.context.line.rtcConfiguration());
+  }
+
+  #lost(): void {
+    const message = this.#open ? 'No way to the other side is left' : 'No way to the other side was found';
+    const type = this.#open ? 'connection-closed' : 'negotiation-failed';
+    this.fail(this.error(type, `${message}; a TURN server may help`));
+  }
+
+  #tell({ type, sdp, first, restart, round }: LocalDescription): void {
+    const members = {
+      ...(type === 'offer' && first && this.offerMembers()),
+      ...(restart && { restart }),
+      round,
+    };
+    this.#send(type === 'offer' ? 'OFFER' : 'ANSWER', encodeDescription({ type, sdp }, this.#names(), members));
+  }
+
+  #names(): { type: ConnectionKind; connectionId: string; room?: string | undefined } {
+    return { type: this.type, connectionId: this.connectionId, room: this.room };
+  }
+
+  #send(type: string, payload: unknown): void {
+    this.context.line.send({ type, dst: this.peer, payload });
+  }
+
+  #emit<Event extends keyof ConnectionEvents>(event: Event, ...values: ConnectionEvents[Event]): void {
+    (this as unknown as Emitter<ConnectionEvents>).emit(event, ...values);
+  }
+}

@@ -1,0 +1,208 @@
+// One RTCPeerConnection: fed with what the other side describes, it emits what is to be told to the other side. It never
+// sees a socket.
+//
+//   handleOffer, handleAnswer, handleCandidate  -->  Negotiator  -->  description, candidate
+//
+// Everything goes one after the other. When both sides offer at once the caller's offer counts ("perfect negotiation").
+
+import { Emitter } from '../emitter.js';
+
+export type SdpTransform = (sdp: string) => string | void;
+
+export interface LocalDescription {
+  type: 'offer' | 'answer';
+  sdp: string;
+  // The first offer of the connection.
+  first: boolean;
+  // ICE begins anew.
+  restart: boolean;
+  // Which of our offers, or which of theirs is answered.
+  round: number | undefined;
+}
+
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions
+export type NegotiatorEvents = {
+  description: [description: LocalDescription];
+  candidate: [candidate: RTCIceCandidateInit];
+  track: [event: RTCTrackEvent];
+  channel: [channel: RTCDataChannel];
+  state: [state: RTCIceConnectionState];
+  // Nothing can come of the connection any more.
+  failed: [error: unknown];
+};
+
+export interface NegotiatorOptions {
+  configuration: RTCConfiguration;
+  // The caller.
+  initiator: boolean;
+  transform?: SdpTransform | undefined;
+}
+
+// Those that come before their description.
+const EARLY_CANDIDATES = 200;
+
+export class Negotiator extends Emitter<NegotiatorEvents> {
+  readonly connection: RTCPeerConnection;
+  // Whether the other side understands further offers: known from its first description on.
+  renegotiates = false;
+  readonly #initiator: boolean;
+  readonly #transform: SdpTransform | undefined;
+  readonly #early: RTCIceCandidateInit[] = [];
+  readonly #listeners = new AbortController();
+  #tasks: Promise<void> = Promise.resolve();
+  #round = 0;
+  // An exchange of ours or of theirs has been completed.
+  #settled = false;
+  #closed = false;
+
+  constructor({ configuration, initiator, transform }: NegotiatorOptions) {
+    super();
+    this.#initiator = initiator;
+    this.#transform = transform;
+    this.connection = new RTCPeerConnection(configuration);
+    this.#listen();
+  }
+
+  // Of the caller, once its tracks and channels are there.
+  start(configured: Promise<RTCConfiguration>): void {
+    this.#run(async () => {
+      this.#configure(await configured);
+      if (!this.#closed) await this.#offer({});
+    });
+  }
+
+  // Of the callee, with the offer it was called with.
+  startWith(offer: { sdp: string; round?: number | undefined }, configured: Promise<RTCConfiguration>): void {
+    this.#run(async () => this.#configure(await configured));
+    this.handleOffer(offer);
+  }
+
+  handleOffer({ sdp, round }: { sdp: string; round?: number | undefined }): void {
+    this.#run(async () => {
+      const { connection } = this;
+      // Ours counts, and the other side gives way.
+      if (connection.signalingState !== 'stable' && this.#initiator) return;
+      await connection.setRemoteDescription({ type: 'offer', sdp });
+      await this.#addEarly();
+      const answer = await connection.createAnswer();
+      const transformed = this.#transformed(answer.sdp ?? '');
+      await connection.setLocalDescription({ type: 'answer', sdp: transformed });
+      const first = !this.#settled;
+      this.#settled = true;
+      if (this.#closed) return;
+      this.emit('description', { type: 'answer', sdp: transformed, first, restart: false, round });
+    });
+  }
+
+  // `round`: which of our offers it answers, if the other side tells.
+  handleAnswer({ sdp, round }: { sdp: string; round?: number | undefined }): void {
+    this.#run(async () => {
+      // The answer to an offer that was taken back.
+      if (this.connection.signalingState !== 'have-local-offer') return;
+      if (round !== undefined && round !== this.#round) return;
+      await this.connection.setRemoteDescription({ type: 'answer', sdp });
+      this.#settled = true;
+      await this.#addEarly();
+    });
+  }
+
+  handleCandidate(candidate: RTCIceCandidateInit): void {
+    this.#run(async () => {
+      if (this.connection.remoteDescription) await this.#addCandidate(candidate);
+      else if (this.#early.length < EARLY_CANDIDATES) this.#early.push(candidate);
+    });
+  }
+
+  // ICE from the beginning, over what networks there are now.
+  restart(configuration: RTCConfiguration): void {
+    this.#run(async () => {
+      if (!this.#settled) return;
+      this.#configure(configuration);
+      // An offer that was not answered was lost on the way.
+      if (this.connection.signalingState === 'have-local-offer') {
+        await this.connection.setLocalDescription({ type: 'rollback' });
+      }
+      if (this.connection.signalingState === 'stable') await this.#offer({ iceRestart: true });
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listeners.abort();
+    this.connection.close();
+    this.removeAllListeners();
+  }
+
+  async #offer(options: RTCOfferOptions): Promise<void> {
+    const { connection } = this;
+    const offer = await connection.createOffer(options);
+    const sdp = this.#transformed(offer.sdp ?? '');
+    await connection.setLocalDescription({ type: 'offer', sdp });
+    if (this.#closed) return;
+    this.#round += 1;
+    const restart = options.iceRestart === true;
+    this.emit('description', { type: 'offer', sdp, first: this.#round === 1, restart, round: this.#round });
+  }
+
+  #configure(configuration: RTCConfiguration): void {
+    if (this.#closed) return;
+    try {
+      this.connection.setConfiguration(configuration);
+    } catch {
+      // Then it goes on with those that it has.
+    }
+  }
+
+  async #addEarly(): Promise<void> {
+    for (const candidate of this.#early.splice(0)) await this.#addCandidate(candidate);
+  }
+
+  // One way less is no reason to give up; and those of an offer that gave way fit nothing.
+  async #addCandidate(candidate: RTCIceCandidateInit): Promise<void> {
+    await this.connection.addIceCandidate(candidate).catch(() => undefined);
+  }
+
+  #transformed(sdp: string): string {
+    return this.#transform?.(sdp) || sdp;
+  }
+
+  #run(task: () => Promise<void>): void {
+    this.#tasks = this.#tasks.then(async () => {
+      if (this.#closed) return;
+      try {
+        await task();
+      } catch (error) {
+        // What exists goes on as it was.
+        if (!this.#closed && !this.#settled) this.emit('failed', error);
+      }
+    });
+  }
+
+  #listen(): void {
+    const { connection } = this;
+    const { signal } = this.#listeners;
+    const on = <Event extends keyof RTCPeerConnectionEventMap>(
+      event: Event,
+      listener: (event: RTCPeerConnectionEventMap[Event]) => void,
+    ): void => connection.addEventListener(event, listener, { signal });
+
+    on('icecandidate', ({ candidate }) => {
+      if (candidate?.candidate) this.emit('candidate', candidate.toJSON());
+    });
+    on('negotiationneeded', () => {
+      if (!this.renegotiates) return;
+      this.#run(async () => {
+        if (this.connection.signalingState === 'stable' && this.#settled) await this.#offer({});
+      });
+    });
+    on('track', (event) => this.emit('track', event));
+    on('datachannel', ({ channel }) => this.emit('channel', channel));
+    on('iceconnectionstatechange', () => this.emit('state', connection.iceConnectionState));
+    // Firefox tells the end of DTLS only here.
+    on('connectionstatechange', () => {
+      if (connection.connectionState === 'failed') this.emit('state', 'failed');
+      if (connection.connectionState === 'closed') this.emit('state', 'closed');
+    });
+  }
+}
