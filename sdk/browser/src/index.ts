@@ -9,6 +9,7 @@ export { DataConnection } from './connection/data_connection.js';
 export type * from './connection/data_connection.js';
 export { MediaConnection } from './connection/media_connection.js';
 export type * from './connection/media_connection.js';
+export { StatsReader, type ConnectionStats, type StreamStats } from './connection/stats.js';
 export { MeshRoom } from './room/mesh_room.js';
 export { SFURoom, SFURoom as SfuRoom } from './room/sfu_room.js';
 export type * from './room/room.js';

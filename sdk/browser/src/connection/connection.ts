@@ -5,9 +5,10 @@ import { PeerError, type ConnectionErrorType } from '../errors.js';
 import type { Line } from '../signalling/line.js';
 import { randomToken } from '../platform.js';
 import type { Remote } from './channel.js';
-import { Negotiator, type LocalDescription, type SdpTransform } from './negotiator.js';
+import { Negotiator, type LocalDescription, type NegotiatorHooks } from './negotiator.js';
 import { encodeDescription, STRANGER, type Answer, type ConnectionKind, type Introduction, type Offer } from './payload.js';
 import { Recovery } from './recovery.js';
+import { StatsReader, type ConnectionStats } from './stats.js';
 
 export type ConnectionError = PeerError<ConnectionErrorType | 'peer-unavailable' | 'webrtc'>;
 
@@ -40,7 +41,6 @@ export interface ConnectionInit {
   room?: string | undefined;
   // With which we were called; none if we call.
   offer?: Offer | undefined;
-  transform?: SdpTransform | undefined;
   // As the application gave them.
   options?: object | undefined;
 }
@@ -70,9 +70,9 @@ export abstract class Connection<
   #open = false;
   #closed = false;
   #answered = false;
-  #transform: SdpTransform | undefined;
   #early: RTCIceCandidateInit[] = [];
   #recovery: Recovery | undefined;
+  readonly #stats = new StatsReader();
   #settleReady: { resolve: () => void; reject: (error: unknown) => void };
 
   constructor(context: ConnectionContext, prefix: string, init: ConnectionInit) {
@@ -85,7 +85,6 @@ export abstract class Connection<
     this.metadata = init.offer ? init.offer.metadata : init.metadata;
     this.room = init.offer?.room ?? init.room;
     this.options = init.options ?? {};
-    this.#transform = init.transform;
     if (init.offer) this.#meet(init.offer.from);
     let settle!: { resolve: () => void; reject: (error: unknown) => void };
     this.ready = new Promise<this>((resolve, reject) => {
@@ -124,6 +123,12 @@ export abstract class Connection<
 
   getPeerConnection(): RTCPeerConnection | null {
     return this.#open ? this.peerConnection : null;
+  }
+
+  // Rates are those since the last question.
+  async stats(): Promise<ConnectionStats> {
+    if (!this.negotiator || this.#closed) throw this.error('not-open-yet', 'There are no statistics yet');
+    return this.#stats.read(this.negotiator.connection);
   }
 
   // `forceClose` of skyway-js means nothing here: the other side always hears of it.
@@ -180,21 +185,24 @@ export abstract class Connection<
   // What is left is to be thrown away; `close` is told after it.
   protected onClosing(): void {}
 
-  protected createNegotiator(): Negotiator {
+  protected createNegotiator(hooks: NegotiatorHooks = {}): Negotiator {
     const { context } = this;
     const initiator = this.offer === undefined;
     const configuration = context.line.rtcConfiguration();
-    const negotiator = new Negotiator({ configuration, initiator, transform: this.#transform });
+    const negotiator = new Negotiator({ configuration, initiator, ...hooks });
     this.negotiator = negotiator;
     negotiator.renegotiates = (this.remote as Introduction).renegotiates;
-    const hooks = { restart: () => this.#restart(), giveUp: () => this.#lost() };
-    this.#recovery = new Recovery(hooks, { initiator, patience: context.patience });
+    const onLoss = { restart: () => this.#restart(), giveUp: () => this.#lost() };
+    this.#recovery = new Recovery(onLoss, { initiator, patience: context.patience });
     negotiator.on('description', (description) => this.#tell(description));
     negotiator.on('candidate', (candidate) => this.#send('CANDIDATE', { candidate, ...this.#names() }));
     negotiator.on('track', (event) => this.handleTrack(event));
     negotiator.on('channel', (channel) => this.handleChannel(channel));
     negotiator.on('state', (state) => this.#handleState(state));
-    negotiator.on('failed', (error) => this.fail(this.error('negotiation-failed', 'Could not negotiate', error)));
+    negotiator.on('failed', (error) => {
+      const known = error instanceof PeerError;
+      this.fail(known ? error : this.error('negotiation-failed', 'Could not negotiate', error));
+    });
     return negotiator;
   }
 
@@ -263,7 +271,7 @@ export abstract class Connection<
 
   #restart(): void {
     this.context.line.check();
-    this.negotiator?.restart(this.context.line.rtcConfiguration());
+    this.negotiator?.restart(this.context.line.configured());
   }
 
   #lost(): void {

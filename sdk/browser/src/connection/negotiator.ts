@@ -31,11 +31,18 @@ export type NegotiatorEvents = {
   failed: [error: unknown];
 };
 
-export interface NegotiatorOptions {
+// What the kind of connection adds to our descriptions.
+export interface NegotiatorHooks {
+  // Before each of them.
+  prepare?(connection: RTCPeerConnection): void;
+  transform?: SdpTransform | undefined;
+  offerOptions?: RTCOfferOptions | undefined;
+}
+
+export interface NegotiatorOptions extends NegotiatorHooks {
   configuration: RTCConfiguration;
   // The caller.
   initiator: boolean;
-  transform?: SdpTransform | undefined;
 }
 
 // Those that come before their description.
@@ -46,7 +53,7 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   // Whether the other side understands further offers: known from its first description on.
   renegotiates = false;
   readonly #initiator: boolean;
-  readonly #transform: SdpTransform | undefined;
+  readonly #hooks: NegotiatorHooks;
   readonly #early: RTCIceCandidateInit[] = [];
   readonly #listeners = new AbortController();
   #tasks: Promise<void> = Promise.resolve();
@@ -55,10 +62,10 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   #settled = false;
   #closed = false;
 
-  constructor({ configuration, initiator, transform }: NegotiatorOptions) {
+  constructor({ configuration, initiator, ...hooks }: NegotiatorOptions) {
     super();
     this.#initiator = initiator;
-    this.#transform = transform;
+    this.#hooks = hooks;
     this.connection = new RTCPeerConnection(configuration);
     this.#listen();
   }
@@ -84,6 +91,7 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
       if (connection.signalingState !== 'stable' && this.#initiator) return;
       await connection.setRemoteDescription({ type: 'offer', sdp });
       await this.#addEarly();
+      this.#hooks.prepare?.(connection);
       const answer = await connection.createAnswer();
       const transformed = this.#transformed(answer.sdp ?? '');
       await connection.setLocalDescription({ type: 'answer', sdp: transformed });
@@ -114,10 +122,11 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   }
 
   // ICE from the beginning, over what networks there are now.
-  restart(configuration: RTCConfiguration): void {
+  restart(configured: Promise<RTCConfiguration>): void {
     this.#run(async () => {
       if (!this.#settled) return;
-      this.#configure(configuration);
+      this.#configure(await configured);
+      if (this.#closed) return;
       // An offer that was not answered was lost on the way.
       if (this.connection.signalingState === 'have-local-offer') {
         await this.connection.setLocalDescription({ type: 'rollback' });
@@ -136,7 +145,8 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
 
   async #offer(options: RTCOfferOptions): Promise<void> {
     const { connection } = this;
-    const offer = await connection.createOffer(options);
+    this.#hooks.prepare?.(connection);
+    const offer = await connection.createOffer({ ...this.#hooks.offerOptions, ...options });
     const sdp = this.#transformed(offer.sdp ?? '');
     await connection.setLocalDescription({ type: 'offer', sdp });
     if (this.#closed) return;
@@ -164,7 +174,7 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   }
 
   #transformed(sdp: string): string {
-    return this.#transform?.(sdp) || sdp;
+    return this.#hooks.transform?.(sdp) || sdp;
   }
 
   #run(task: () => Promise<void>): void {

@@ -1,0 +1,104 @@
+// What getStats tells, in the few numbers that people look at.
+
+export interface StreamStats {
+  // bit/s since the last question; 0 at the first.
+  bitrate: number;
+  packets: number;
+  // Of those that should have come, since the beginning: 0 to 1. For what we send: as the other side tells.
+  loss: number;
+  // Video.
+  width?: number;
+  height?: number;
+  framesPerSecond?: number;
+  frames?: number;
+}
+
+export interface ConnectionStats {
+  // By way of a TURN server. Undefined until there is a way.
+  relayed: boolean | undefined;
+  // `udp` or `tcp`, between us and the TURN server if there is one.
+  protocol: string | undefined;
+  // Milliseconds there and back.
+  rtt: number | undefined;
+  // bit/s of all that goes over the connection, since the last question.
+  bitrateIn: number;
+  bitrateOut: number;
+  bytesIn: number;
+  bytesOut: number;
+  audioIn: StreamStats[];
+  audioOut: StreamStats[];
+  videoIn: StreamStats[];
+  videoOut: StreamStats[];
+}
+
+// A member of an RTCStatsReport.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type Entry = Record<string, any> & { id: string; type: string; timestamp: number };
+
+// Keeps what it read, for the rates.
+export class StatsReader {
+  #last = new Map<string, { bytes: number; timestamp: number }>();
+
+  async read(connection: RTCPeerConnection): Promise<ConnectionStats> {
+    const report = new Map<string, Entry>();
+    (await connection.getStats()).forEach((entry: Entry) => report.set(entry.id, entry));
+    const seen = new Map<string, { bytes: number; timestamp: number }>();
+    const rate = (name: string, bytes: number, timestamp: number): number => {
+      const last = this.#last.get(name);
+      seen.set(name, { bytes, timestamp });
+      const seconds = last ? (timestamp - last.timestamp) / 1000 : 0;
+      return last && seconds > 0 ? Math.max(0, Math.round(((bytes - last.bytes) * 8) / seconds)) : 0;
+    };
+    const pair = selectedPair(report);
+    const local = report.get(pair?.localCandidateId);
+    const remote = report.get(pair?.remoteCandidateId);
+    const stats: ConnectionStats = {
+      relayed: local && remote && [local, remote].some((candidate) => candidate.candidateType === 'relay'),
+      protocol: local?.relayProtocol ?? local?.protocol,
+      rtt: pair?.currentRoundTripTime === undefined ? undefined : pair.currentRoundTripTime * 1000,
+      bitrateIn: pair ? rate('in', pair.bytesReceived ?? 0, pair.timestamp) : 0,
+      bitrateOut: pair ? rate('out', pair.bytesSent ?? 0, pair.timestamp) : 0,
+      bytesIn: pair?.bytesReceived ?? 0,
+      bytesOut: pair?.bytesSent ?? 0,
+      audioIn: [],
+      audioOut: [],
+      videoIn: [],
+      videoOut: [],
+    };
+    for (const entry of report.values()) {
+      const kind: unknown = entry.kind ?? entry.mediaType;
+      if (kind !== 'audio' && kind !== 'video') continue;
+      if (entry.type === 'inbound-rtp') {
+        const { packetsReceived: packets = 0, packetsLost: lost = 0, framesDecoded } = entry;
+        const bitrate = rate(entry.id, entry.bytesReceived ?? 0, entry.timestamp);
+        stats[`${kind}In`].push({ bitrate, packets, loss: share(lost, packets), ...picture(entry, framesDecoded) });
+      } else if (entry.type === 'outbound-rtp') {
+        const bitrate = rate(entry.id, entry.bytesSent ?? 0, entry.timestamp);
+        const loss: number = report.get(entry.remoteId)?.fractionLost ?? 0;
+        stats[`${kind}Out`].push({ bitrate, packets: entry.packetsSent ?? 0, loss, ...picture(entry, entry.framesSent) });
+      }
+    }
+    this.#last = seen;
+    return stats;
+  }
+}
+
+function selectedPair(report: Map<string, Entry>): Entry | undefined {
+  const entries = [...report.values()];
+  const transport = entries.find((entry) => entry.type === 'transport' && entry.selectedCandidatePairId);
+  // Firefox marks the pair itself.
+  return transport
+    ? report.get(transport.selectedCandidatePairId)
+    : entries.find((entry) => entry.type === 'candidate-pair' && (entry.selected || (entry.nominated && entry.state === 'succeeded')));
+}
+
+function share(lost: number, received: number): number {
+  const expected = Math.max(lost, 0) + received;
+  return expected > 0 ? Math.max(lost, 0) / expected : 0;
+}
+
+function picture(entry: Entry, frames: number | undefined): Partial<StreamStats> {
+  if (entry.frameWidth === undefined) return frames === undefined ? {} : { frames };
+  const { frameWidth: width, frameHeight: height, framesPerSecond = 0 } = entry;
+  return { width, height, framesPerSecond, frames: frames ?? 0 };
+}
