@@ -9,9 +9,9 @@ export interface Endpoint {
   root: string;
 }
 
+const HOSTED = /^(https?:\/\/.*\/)(?:peerway\.m?js|dist\/peer\.min\.js)(?:[?#].*)?$/;
 // Read now: later it is another script's.
 const SCRIPT = scriptUrl();
-const HOSTED = /^(https?:\/\/.*\/)(?:peerway\.m?js|dist\/peer\.min\.js)(?:[?#].*)?$/;
 
 export function endpoint(options: PeerOptions): Endpoint {
   const url = base(options);
