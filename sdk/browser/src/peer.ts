@@ -45,7 +45,7 @@ export class Peer extends Emitter<PeerEvents> {
   readonly options: PeerOptions;
   // Resolves when the server knows us, rejects if that fails.
   readonly ready: Promise<this>;
-  readonly rooms: Record<string, Room> = {};
+  readonly rooms: Record<string, Room> = Object.create(null);
   readonly #connections = new Connections();
   readonly #credentials: Credentials;
   readonly #endpoint: Endpoint | undefined;

@@ -61,6 +61,7 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   // An exchange of ours or of theirs has been completed.
   #settled = false;
   #closed = false;
+  #watched: RTCDtlsTransport | undefined;
 
   constructor({ configuration, initiator, ...hooks }: NegotiatorOptions) {
     super();
@@ -209,10 +210,20 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
     on('track', (event) => this.emit('track', event));
     on('datachannel', ({ channel }) => this.emit('channel', channel));
     on('iceconnectionstatechange', () => this.emit('state', connection.iceConnectionState));
-    // Firefox tells the end of DTLS only here.
     on('connectionstatechange', () => {
+      // DTLS can fail where ICE did not.
       if (connection.connectionState === 'failed') this.emit('state', 'failed');
-      if (connection.connectionState === 'closed') this.emit('state', 'closed');
+      if (connection.connectionState === 'connected') this.#watchGoodbye();
     });
+  }
+
+  // A client that closes says so in DTLS, whatever its library: ICE would notice after many seconds.
+  #watchGoodbye(): void {
+    const { connection } = this;
+    const transport = connection.sctp?.transport ?? connection.getReceivers()[0]?.transport;
+    if (!transport || transport === this.#watched) return;
+    this.#watched = transport;
+    const { signal } = this.#listeners;
+    transport.addEventListener('statechange', () => transport.state === 'closed' && this.emit('state', 'closed'), { signal });
   }
 }

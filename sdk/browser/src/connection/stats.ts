@@ -55,7 +55,7 @@ export class StatsReader {
     const stats: ConnectionStats = {
       relayed: local && remote && [local, remote].some((candidate) => candidate.candidateType === 'relay'),
       protocol: local?.relayProtocol ?? local?.protocol,
-      rtt: pair?.currentRoundTripTime === undefined ? undefined : pair.currentRoundTripTime * 1000,
+      rtt: roundTrip(report, pair),
       bitrateIn: pair ? rate('in', pair.bytesReceived ?? 0, pair.timestamp) : 0,
       bitrateOut: pair ? rate('out', pair.bytesSent ?? 0, pair.timestamp) : 0,
       bytesIn: pair?.bytesReceived ?? 0,
@@ -90,6 +90,13 @@ function selectedPair(report: Map<string, Entry>): Entry | undefined {
   return transport
     ? report.get(transport.selectedCandidatePairId)
     : entries.find((entry) => entry.type === 'candidate-pair' && (entry.selected || (entry.nominated && entry.state === 'succeeded')));
+}
+
+// Firefox has it only of media, as the other side reports it.
+function roundTrip(report: Map<string, Entry>, pair: Entry | undefined): number | undefined {
+  const reported = (): Entry | undefined => [...report.values()].find((entry) => entry.roundTripTime !== undefined);
+  const seconds: unknown = pair?.currentRoundTripTime ?? reported()?.roundTripTime;
+  return typeof seconds === 'number' ? seconds * 1000 : undefined;
 }
 
 function share(lost: number, received: number): number {
