@@ -12,6 +12,13 @@ export interface Remote {
 
 export type ChannelMessage = string | ArrayBufferView<ArrayBuffer>;
 
+export interface MessageSizes {
+  // Wise for what is cut and put together again.
+  piece: number;
+  // The most that the channel takes.
+  most: number;
+}
+
 // What a serializer makes of one value: messages for the channel, made one after another as there is room.
 export interface Outgoing {
   messages: Iterable<ChannelMessage> | AsyncIterable<ChannelMessage>;
@@ -22,8 +29,8 @@ export interface Outgoing {
 export interface Serializer {
   // As it is called in OFFER.
   readonly name: string;
-  // Messages are at most `longest` bytes, where the remote puts together what was cut. Throws a PeerError.
-  pack(value: unknown, remote: Remote, longest: number): Outgoing;
+  // Throws a PeerError where it cannot be done.
+  pack(value: unknown, remote: Remote, sizes: MessageSizes): Outgoing;
   // One message of the channel; each complete value goes to `take`, and `close` is called for the remote's goodbye.
   // Throws when it is not what this serializer writes.
   unpack(message: string | ArrayBuffer, take: (value: unknown) => void, close: () => void): void;

@@ -107,7 +107,7 @@ describe.each(captures)('$client $serialization', (capture) => {
 });
 
 function messagesOf(serializer: Serializer, value: unknown, remote: Remote): (string | Uint8Array)[] {
-  return [...(serializer.pack(value, remote, MTU).messages as Iterable<string | Uint8Array>)];
+  return [...(serializer.pack(value, remote, { piece: MTU, most: 262_144 }).messages as Iterable<string | Uint8Array>)];
 }
 
 const fail = (): never => {

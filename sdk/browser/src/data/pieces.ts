@@ -124,8 +124,14 @@ export class Reassembly {
       value.pieces.set(n, unburdened(bytes as Uint8Array<ArrayBuffer>));
       value.weight += bytes.length + PIECE_WEIGHT;
     }
-    if (value.weight > MAX_VALUE || this.#weight + value.weight > MAX_PARTIAL) throw new RangeError('it is too big');
+    if (value.weight > MAX_VALUE + value.pieces.size * PIECE_WEIGHT + VALUE_WEIGHT) throw new RangeError('it is too big');
     if (value.pieces.size < total) {
+      // Pieces get lost on channels that may lose: the value that has waited longest gives way.
+      for (const [oldest, { weight }] of this.#unfinished) {
+        if (this.#weight + value.weight <= MAX_PARTIAL) break;
+        this.#unfinished.delete(oldest);
+        this.#weight -= weight;
+      }
       this.#unfinished.set(id, value);
       this.#weight += value.weight;
       return undefined;

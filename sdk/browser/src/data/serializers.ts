@@ -1,6 +1,6 @@
 // The forms in which values travel, by their name in the OFFER (docs/reference/peerjs-data.md).
 
-import type { Outgoing, Remote, Serializer } from '../connection/channel.js';
+import type { MessageSizes, Outgoing, Remote, Serializer } from '../connection/channel.js';
 import { PeerError } from '../errors.js';
 import { pack, unpack } from './binarypack.js';
 import { MsgPackStream, packMsgPack } from './msgpack.js';
@@ -53,13 +53,13 @@ class BinarySerializer implements Serializer {
     this.name = name;
   }
 
-  pack(value: unknown, remote: Remote, longest: number): Outgoing {
+  pack(value: unknown, remote: Remote, sizes: MessageSizes): Outgoing {
     if (isObject(value) && value.__peerData) throw reserved();
     const packed = pack(value, remote.legacy || this.sawLegacy);
-    // Blobs may be larger: nobody keeps them in memory here, but the remote would.
     checkSize(packed.length);
-    if (packed.length <= longest) return cut(packed, longest);
-    return inPieces(packed, this.#nextId++, remote.ours ? longest - ENVELOPE : MTU);
+    const piece = remote.ours ? sizes.piece : MTU;
+    if (packed.length <= piece) return cut(packed, piece);
+    return inPieces(packed, this.#nextId++, remote.ours ? piece - ENVELOPE : MTU);
   }
 
   unpack(message: string | ArrayBuffer, take: (value: unknown) => void, close: () => void): void {
@@ -96,14 +96,14 @@ class JsonSerializer implements Serializer {
   sawLegacy = false;
 
   // Legacy clients take text, modern ones bytes; 1.5 refuses to send long ones, so its users do not expect them.
-  pack(value: unknown, remote: Remote, longest: number): Outgoing {
+  pack(value: unknown, remote: Remote, sizes: MessageSizes): Outgoing {
     if (isGoodbye(value)) throw reserved();
     const text = JSON.stringify(value) as string | undefined;
     if (text === undefined) throw new PeerError('not-supported', `JSON has no form for a ${typeof value}`);
-    if (remote.legacy || this.sawLegacy) return { messages: [text] };
+    const legacy = remote.legacy || this.sawLegacy;
     const bytes = new TextEncoder().encode(text);
-    checkSize(bytes.length, remote.ours ? longest : MTU - 1);
-    return { messages: [bytes] };
+    checkSize(bytes.length, legacy || remote.ours ? sizes.most : MTU - 1);
+    return { messages: [legacy ? text : bytes] };
   }
 
   unpack(message: string | ArrayBuffer, take: (value: unknown) => void, close: () => void): void {
@@ -123,11 +123,19 @@ class JsonSerializer implements Serializer {
 class RawSerializer implements Serializer {
   readonly name = 'raw';
 
-  pack(value: unknown): Outgoing {
-    if (typeof value === 'string') return { messages: [value] };
-    if (value instanceof ArrayBuffer) return { messages: [new Uint8Array(value)] };
-    if (ArrayBuffer.isView(value)) return { messages: [value as ArrayBufferView<ArrayBuffer>] };
+  pack(value: unknown, _remote: Remote, { most }: MessageSizes): Outgoing {
+    if (typeof value === 'string') {
+      // Only long ones are measured.
+      if (value.length * 3 > most) checkSize(new TextEncoder().encode(value).length, most);
+      return { messages: [value] };
+    }
+    if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
+      checkSize(value.byteLength, most);
+      const bytes = (value instanceof ArrayBuffer ? new Uint8Array(value) : value) as ArrayBufferView<ArrayBuffer>;
+      return { messages: [bytes] };
+    }
     if (value instanceof Blob) {
+      checkSize(value.size, most);
       return {
         messages: (async function* () {
           yield new Uint8Array(await value.arrayBuffer());
@@ -146,11 +154,11 @@ class MsgPackSerializer implements Serializer {
   readonly name = 'MsgPack';
   readonly #stream = new MsgPackStream();
 
-  pack(value: unknown, remote: Remote, longest: number): Outgoing {
+  pack(value: unknown, remote: Remote, sizes: MessageSizes): Outgoing {
     if (isGoodbye(value)) throw reserved();
     const packed = packMsgPack(value);
     checkSize(packed.length);
-    return cut(packed, remote.ours ? longest : STREAM_MESSAGE);
+    return cut(packed, remote.ours ? sizes.piece : STREAM_MESSAGE);
   }
 
   unpack(message: string | ArrayBuffer, take: (value: unknown) => void, close: () => void): void {
