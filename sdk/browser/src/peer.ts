@@ -19,7 +19,6 @@ import { Session, wordsOf } from './signalling/session.js';
 import { MeshRoom } from './room/mesh_room.js';
 import type { Room, RoomOptions } from './room/room.js';
 import { SFURoom } from './room/sfu_room.js';
-import { util } from './util.js';
 
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions
 export type PeerEvents = {
@@ -262,8 +261,9 @@ export class Peer extends Emitter<PeerEvents> {
     const again = this.#wasOpen;
     this.#wasOpen = true;
     this.#settleReady.resolve();
-    if (again) this.emit('reconnected', this.id);
-    else this.emit('open', this.id);
+    if (!again) return void this.emit('open', this.id);
+    for (const connection of this.#connections.all()) connection.handleSession();
+    this.emit('reconnected', this.id);
   }
 
   #handleFrame(frame: Frame): void {
@@ -367,7 +367,7 @@ export class Peer extends Emitter<PeerEvents> {
   // ---- errors ----
 
   #problem(id: string | null | undefined): PeerError | undefined {
-    if (!util.supports.webRTC) return new PeerError('browser-incompatible', 'This browser has no WebRTC');
+    if (typeof RTCPeerConnection !== 'function') return new PeerError('browser-incompatible', 'This browser has no WebRTC');
     if (id && !ID.test(String(id))) return new PeerError('invalid-id', `"${id}" cannot be an id: use letters, digits, - and _`);
     return undefined;
   }

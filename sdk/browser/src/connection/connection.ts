@@ -169,6 +169,11 @@ export abstract class Connection<
     if (!this.answered) this.fail(error);
   }
 
+  // The server is there again.
+  handleSession(): void {
+    this.negotiator?.repeat();
+  }
+
   // The machine is on another network, or on one again.
   handleNetworkChange(): void {
     this.#recovery?.handleNetworkChange();

@@ -6,6 +6,7 @@
 // Everything goes one after the other. When both sides offer at once the caller's offer counts ("perfect negotiation").
 
 import { Emitter } from '../emitter.js';
+import { platform } from '../platform.js';
 
 export type SdpTransform = (sdp: string) => string | void;
 
@@ -47,6 +48,8 @@ export interface NegotiatorOptions extends NegotiatorHooks {
 
 // Those that come before their description.
 const EARLY_CANDIDATES = 200;
+// How long what was said may have been on the way when the server was lost.
+const LOST_MS = 60_000;
 
 export class Negotiator extends Emitter<NegotiatorEvents> {
   readonly connection: RTCPeerConnection;
@@ -58,6 +61,8 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   readonly #listeners = new AbortController();
   #tasks: Promise<void> = Promise.resolve();
   #round = 0;
+  #last: LocalDescription | undefined;
+  #describedAt = 0;
   // An exchange of ours or of theirs has been completed.
   #settled = false;
   #closed = false;
@@ -99,7 +104,7 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
       const first = !this.#settled;
       this.#settled = true;
       if (this.#closed) return;
-      this.emit('description', { type: 'answer', sdp: transformed, first, restart: false, round });
+      this.#describe({ type: 'answer', sdp: transformed, first, restart: false, round });
     });
   }
 
@@ -119,6 +124,16 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
     this.#run(async () => {
       if (this.connection.remoteDescription) await this.#addCandidate(candidate);
       else if (this.#early.length < EARLY_CANDIDATES) this.#early.push(candidate);
+    });
+  }
+
+  // What we said last may have been lost with the way to the server. Hearing it twice does no harm to ours.
+  repeat(): void {
+    this.#run(async () => {
+      const last = this.#last;
+      if (!last || !this.#settled || !this.renegotiates || platform.now() - this.#describedAt > LOST_MS) return;
+      if (last.type === 'offer' && this.connection.signalingState !== 'have-local-offer') return;
+      this.emit('description', last);
     });
   }
 
@@ -153,7 +168,13 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
     if (this.#closed) return;
     this.#round += 1;
     const restart = options.iceRestart === true;
-    this.emit('description', { type: 'offer', sdp, first: this.#round === 1, restart, round: this.#round });
+    this.#describe({ type: 'offer', sdp, first: this.#round === 1, restart, round: this.#round });
+  }
+
+  #describe(description: LocalDescription): void {
+    this.#last = description;
+    this.#describedAt = platform.now();
+    this.emit('description', description);
   }
 
   #configure(configuration: RTCConfiguration): void {

@@ -22,6 +22,7 @@ export class Recovery {
   #lostAt: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #connected = false;
+  #dueAt = 0;
 
   constructor(hooks: RecoveryHooks, { initiator, patience }: { initiator: boolean; patience: number }) {
     this.#hooks = hooks;
@@ -60,14 +61,16 @@ export class Recovery {
 
   #schedule(delay: number): void {
     clearTimeout(this.#timer);
+    this.#dueAt = platform.now() + delay;
     this.#timer = setTimeout(() => this.#tick(), delay);
   }
 
-  // A page that slept finds both clocks advanced: it is given one try before it gives up.
+  // The time in which a page slept, or was held back, does not count.
   #tick(): void {
-    const lostAt = this.#lostAt;
-    if (lostAt === undefined) return;
-    if (platform.now() - lostAt >= FIRST_RESTART_MS + this.#patience && this.#timer !== undefined) {
+    if (this.#lostAt === undefined) return;
+    const now = platform.now();
+    this.#lostAt += Math.max(0, now - this.#dueAt);
+    if (now - this.#lostAt >= FIRST_RESTART_MS + this.#patience) {
       this.stop();
       this.#hooks.giveUp();
       return;

@@ -43,6 +43,6 @@ export function hostedAt(script: string | undefined): string | undefined {
 }
 
 function scriptUrl(): string | undefined {
-  const script = globalThis.document?.currentScript;
-  return hostedAt(script instanceof HTMLScriptElement ? script.src : import.meta.url);
+  const script = globalThis.document?.currentScript as { src?: string } | null | undefined;
+  return hostedAt(script?.src ?? import.meta.url);
 }

@@ -1,0 +1,162 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+
+import { FakeRTCPeerConnection, FakeTrack } from '../testing/fake_rtc.js';
+import { Negotiator, type LocalDescription } from './negotiator.js';
+
+const CONFIGURED = Promise.resolve({ iceServers: [{ urls: 'stun:a.example' }] });
+
+beforeEach(() => {
+  FakeRTCPeerConnection.made = [];
+  vi.stubGlobal('RTCPeerConnection', FakeRTCPeerConnection);
+});
+
+test('two sides agree after one offer and one answer', async () => {
+  const { alice, bob } = await connected();
+
+  expect(alice.said).toMatchObject([{ type: 'offer', first: true, restart: false, round: 1 }]);
+  expect(bob.said).toMatchObject([{ type: 'answer', first: true, round: 1 }]);
+  expect(alice.rtc.signalingState).toBe('stable');
+  expect(alice.rtc.configuration.iceServers).toHaveLength(1);
+});
+
+test('candidates wait for their description', async () => {
+  const bob = side(false);
+  bob.negotiator.handleCandidate({ candidate: 'candidate:1', sdpMid: '0' });
+  await settled();
+  expect(bob.rtc.candidates).toHaveLength(0);
+
+  bob.negotiator.startWith({ sdp: 'offer 1' }, CONFIGURED);
+  await settled();
+  expect(bob.rtc.candidates).toHaveLength(1);
+});
+
+test('when both offer at once the caller wins and both end stable', async () => {
+  const { alice, bob } = await connected();
+  alice.said.length = 0;
+  bob.said.length = 0;
+
+  alice.rtc.addTrack(new FakeTrack('video'));
+  bob.rtc.addTrack(new FakeTrack('video'));
+  await settled();
+  const [fromAlice] = alice.said.splice(0);
+  const [fromBob] = bob.said.splice(0);
+  alice.negotiator.handleOffer(fromBob as LocalDescription);
+  bob.negotiator.handleOffer(fromAlice as LocalDescription);
+  await settled();
+
+  expect(alice.said).toEqual([]);
+  expect(bob.said).toMatchObject([{ type: 'answer', round: 2 }]);
+  alice.negotiator.handleAnswer(bob.said[0] as LocalDescription);
+  await settled();
+  expect([alice.rtc.signalingState, bob.rtc.signalingState]).toEqual(['stable', 'stable']);
+});
+
+test('a stranger never hears a second offer', async () => {
+  const { alice } = await connected({ renegotiates: false });
+  alice.rtc.addTrack(new FakeTrack('video'));
+  await settled();
+  expect(alice.said).toHaveLength(1);
+});
+
+test('a restart takes back an offer that nobody answered, whose late answer changes nothing', async () => {
+  const { alice, bob } = await connected();
+  alice.rtc.addTrack(new FakeTrack('video'));
+  await settled();
+
+  alice.negotiator.restart(CONFIGURED);
+  await settled();
+  expect(alice.said.at(-1)).toMatchObject({ type: 'offer', restart: true, round: 3 });
+  expect(alice.rtc.offered.at(-1)).toMatchObject({ iceRestart: true });
+
+  alice.negotiator.handleAnswer({ sdp: 'answer to round 2', round: 2 });
+  await settled();
+  expect(alice.rtc.signalingState).toBe('have-local-offer');
+  bob.negotiator.handleOffer(alice.said.at(-1) as LocalDescription);
+  await settled();
+  alice.negotiator.handleAnswer(bob.said.at(-1) as LocalDescription);
+  await settled();
+  expect(alice.rtc.signalingState).toBe('stable');
+});
+
+test('what may have been lost with the server is said again', async () => {
+  const { alice, bob } = await connected();
+  alice.rtc.addTrack(new FakeTrack('video'));
+  await settled();
+  alice.negotiator.repeat();
+  bob.negotiator.repeat();
+  await settled();
+
+  expect(alice.said.map(({ round }) => round)).toEqual([1, 2, 2]);
+  expect(bob.said.map(({ round }) => round)).toEqual([1, 1]);
+});
+
+test('a description that the browser refuses ends what was not there yet, and nothing else', async () => {
+  const bob = side(false);
+  const failures: unknown[] = [];
+  bob.negotiator.on('failed', (error) => failures.push(error));
+  vi.spyOn(bob.rtc, 'setRemoteDescription').mockRejectedValue(new Error('no such codec'));
+  bob.negotiator.startWith({ sdp: 'x' }, CONFIGURED);
+  await settled();
+  expect(failures).toHaveLength(1);
+
+  const { alice } = await connected();
+  alice.negotiator.on('failed', (error) => failures.push(error));
+  vi.spyOn(alice.rtc, 'setRemoteDescription').mockRejectedValue(new Error('no such codec'));
+  alice.negotiator.handleOffer({ sdp: 'x', round: 9 });
+  await settled();
+  expect(failures).toHaveLength(1);
+});
+
+test('our changes to the SDP are in what is set and in what is said', async () => {
+  const alice = side(true, { transform: (sdp: string) => `${sdp}, quiet` });
+  alice.negotiator.start(CONFIGURED);
+  await settled();
+  expect(alice.said[0]?.sdp).toBe('offer 1, quiet');
+  expect(alice.rtc.localDescription?.sdp).toBe('offer 1, quiet');
+});
+
+test('the end of DTLS is the end of the connection', async () => {
+  const { alice } = await connected();
+  const states: string[] = [];
+  alice.negotiator.on('state', (state) => states.push(state));
+  const transport = Object.assign(new EventTarget(), { state: 'connected' });
+  alice.rtc.sctp = { transport };
+  alice.rtc.connectionState = 'connected';
+  alice.rtc.dispatchEvent(new Event('connectionstatechange'));
+
+  transport.state = 'closed';
+  transport.dispatchEvent(new Event('statechange'));
+  expect(states).toEqual(['closed']);
+});
+
+test('a closed one says nothing more', async () => {
+  const alice = side(true);
+  alice.negotiator.start(CONFIGURED);
+  alice.negotiator.close();
+  await settled();
+  expect(alice.said).toEqual([]);
+  expect(alice.rtc.signalingState).toBe('closed');
+});
+
+function side(initiator: boolean, hooks = {}) {
+  const negotiator = new Negotiator({ configuration: {}, initiator, ...hooks });
+  const said: LocalDescription[] = [];
+  negotiator.on('description', (description) => said.push(description));
+  return { negotiator, said, rtc: FakeRTCPeerConnection.made.at(-1) as FakeRTCPeerConnection };
+}
+
+async function connected({ renegotiates = true } = {}) {
+  const [alice, bob] = [side(true), side(false)];
+  alice.negotiator.renegotiates = bob.negotiator.renegotiates = renegotiates;
+  alice.negotiator.start(CONFIGURED);
+  await settled();
+  bob.negotiator.startWith(alice.said[0] as LocalDescription, CONFIGURED);
+  await settled();
+  alice.negotiator.handleAnswer(bob.said[0] as LocalDescription);
+  await settled();
+  return { alice, bob };
+}
+
+function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
