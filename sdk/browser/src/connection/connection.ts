@@ -171,7 +171,7 @@ export abstract class Connection<
 
   // The server is there again.
   handleSession(): void {
-    this.negotiator?.repeat();
+    if (this.remote.ours) this.negotiator?.repeat();
   }
 
   // The machine is on another network, or on one again.
@@ -252,9 +252,11 @@ export abstract class Connection<
     this.#emit('close');
   }
 
+  // In a mesh room who is not ours is skyway-js, which takes further offers from whoever called.
   #meet(introduction: Introduction): void {
     this.remote = introduction;
-    if (this.negotiator) this.negotiator.renegotiates = introduction.renegotiates;
+    const skyway = this.room !== undefined && this.offer === undefined && !introduction.ours;
+    if (this.negotiator) this.negotiator.renegotiates = introduction.renegotiates || skyway;
   }
 
   #handleState(state: RTCIceConnectionState): void {
