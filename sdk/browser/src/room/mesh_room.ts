@@ -1,5 +1,6 @@
 // A room whose members call each other: the newcomer those who were there.
 
+import type { ConnectionStats } from '../connection/stats.js';
 import { PeerError } from '../errors.js';
 import type { MediaConnection } from '../connection/media_connection.js';
 import type { CallOption } from '../options.js';
@@ -50,6 +51,15 @@ export class MeshRoom extends Room {
     return Object.fromEntries(found);
   }
 
+  // Of the connections that stand, by the members' ids.
+  async stats(): Promise<Record<string, ConnectionStats>> {
+    const open = [...this.#ties].flatMap(([peer]) => {
+      const call = this.#tie(peer, '')?.call;
+      return call?.getPeerConnection() ? [call.stats().then((stats) => [peer, stats] as const)] : [];
+    });
+    return Object.fromEntries(await Promise.all(open));
+  }
+
   // As in skyway-js: calls all members that there is no call with.
   call(stream?: MediaStream): void {
     if (stream) this.replaceStream(stream);
@@ -65,9 +75,9 @@ export class MeshRoom extends Room {
     if (!this.open) return;
     const changes = this.members.map(async (peer) => {
       const tie = this.#tie(peer, publication.name);
-      if (!tie) return this.#call(peer, publication);
-      // Other clients than ours take no tracks that they have not agreed on: they are called again.
-      await tie.call.replaceStream(stream).catch(() => this.#holds(peer, tie) && this.#callAgain(peer, tie, publication));
+      if (tie) await tie.call.replaceStream(stream).catch((error: unknown) => this.#callAgain(peer, tie, error));
+      else if (publication.name) this.#callNamed(peer);
+      else this.#call(peer);
     });
     await Promise.all(changes);
   }
@@ -78,7 +88,7 @@ export class MeshRoom extends Room {
       ties.map(async (tie) => {
         if (tie.name !== name || (name && !tie.isOutgoing)) return;
         if (name) this.#drop(peer, tie);
-        else await tie.call.replaceStream(new MediaStream()).catch(() => this.#callAgain(peer, tie));
+        else await tie.call.replaceStream(new MediaStream()).catch((error: unknown) => this.#callAgain(peer, tie, error));
       }),
     );
     await Promise.all(changes);
@@ -104,16 +114,11 @@ export class MeshRoom extends Room {
   protected handleEntered(): void {
     // The others have heard us leave, and have closed theirs.
     for (const [peer, ties] of this.#ties) for (const tie of ties) this.#drop(peer, tie);
-    for (const peer of this.members) {
-      this.#call(peer);
-      this.handleJoined(peer);
-    }
+    for (const peer of this.members) this.#call(peer);
   }
 
-  // It calls us; we call it for what goes one way only.
-  protected handleJoined(peer: string): void {
-    for (const publication of this.#publications.named()) this.#call(peer, publication);
-  }
+  // It calls us.
+  protected handleJoined(): void {}
 
   protected handleLeft(peer: string): void {
     this.#calm(peer);
@@ -133,9 +138,20 @@ export class MeshRoom extends Room {
     this.#add(peer, { call, name, isOutgoing: true });
   }
 
-  #callAgain(peer: string, tie: Tie, publication?: Publication): void {
+  // skyway-js takes no tracks that it has not agreed on, and a second call only from who has the larger id.
+  #callAgain(peer: string, tie: Tie, error: unknown): void {
+    if (!this.#holds(peer, tie)) return;
+    if (tie.call.remote.ours || this.context.line.id < peer) return this.fault(error);
     this.#drop(peer, tie);
-    this.#call(peer, publication);
+    this.#call(peer, this.#publications.find(tie.name));
+  }
+
+  // skyway-js has one call for each member only, and would take these for it.
+  #callNamed(peer: string): void {
+    if (!this.#tie(peer, '')?.call.remote.ours) return;
+    for (const publication of this.#publications.named()) {
+      if (!this.#tie(peer, publication.name)) this.#call(peer, publication);
+    }
   }
 
   #settings(publication: Publication | undefined): CallOption {
@@ -165,6 +181,7 @@ export class MeshRoom extends Room {
       if (!this.#drop(peer, tie)) return;
       if (tie.isOutgoing && this.open && this.members.includes(peer)) this.#callLater(peer, tie.name);
     });
+    if (!tie.name) tie.call.ready.then(() => this.#holds(peer, tie) && this.#callNamed(peer)).catch(() => {});
   }
 
   #callLater(peer: string, name: string): void {

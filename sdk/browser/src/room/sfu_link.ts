@@ -6,6 +6,8 @@ import type { PublishOptions } from './types.js';
 const OWN_LINES = 2;
 // After so long without any packet the path is given up, before the browser does (about 30 s).
 const DISCONNECTED_MS = 5_000;
+// Of the largest of several sizes: without a limit Chromium gives all that it may send to the middle one.
+const FULL_SIZE_BITRATE = 1_700_000;
 
 export interface Received {
   line: Line;
@@ -97,8 +99,9 @@ async function send(transceiver: RTCRtpTransceiver, track: MediaStreamTrack | un
   const { encodings } = parameters;
   encodings?.forEach((encoding, index) => {
     const halvings = encodings.length - 1 - index;
+    const most = options?.maxBitrate ?? (encodings.length > 1 ? FULL_SIZE_BITRATE : undefined);
     if (encodings.length > 1) encoding.scaleResolutionDownBy = 2 ** halvings;
-    if (options?.maxBitrate) encoding.maxBitrate = Math.round(options.maxBitrate / 4 ** halvings);
+    if (most) encoding.maxBitrate = Math.round(most / 4 ** halvings);
     else delete encoding.maxBitrate;
   });
   if (encodings?.length) await sender.setParameters(parameters);

@@ -1,5 +1,6 @@
 // A room whose media go through the server's forwarding unit: each member sends once, whoever listens.
 
+import { type ConnectionStats, StatsReader } from '../connection/stats.js';
 import { PeerError } from '../errors.js';
 import type { Frame } from '../signalling/frame.js';
 import { Publications } from './publications.js';
@@ -16,6 +17,7 @@ export class SFURoom extends Room {
   readonly #streams = new SfuStreams();
   readonly #wishes = new Map<string, Reception>();
   readonly #legs = new Map<string, SfuLeg>();
+  readonly #statistics = new StatsReader();
 
   constructor(context: RoomContext, name: string, options: RoomOptions = {}) {
     super(context, name, options);
@@ -31,6 +33,12 @@ export class SFURoom extends Room {
   // Of all that is received, and of the stream without a name.
   getPeerConnection(): RTCPeerConnection | null {
     return this.#legs.get('')?.peerConnection ?? null;
+  }
+
+  // How the connection with the server is; null while there is none.
+  async stats(): Promise<ConnectionStats | null> {
+    const connection = this.getPeerConnection();
+    return connection && this.#statistics.read(connection);
   }
 
   // As in skyway-js: makes the stream known to the server.
