@@ -1,5 +1,5 @@
 // Builds what is published and what the server hosts: dist/peerway.mjs (module), dist/peerway.js (script with the global
-// `Peer`) and dist/types. With --check nothing is written, and it fails where dist is not what the sources make.
+// `Peer`), dist/peerway-files.{mjs,js} (file transfers, to be loaded beside either) and dist/types. With --check nothing is written, and it fails where dist is not what the sources make.
 
 import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -24,6 +24,8 @@ const results = await Promise.all([
     // A script knows where it came from by document.currentScript.
     define: { 'import.meta.url': 'undefined' },
   }),
+  build({ ...common, entryPoints: ['src/transfer/index.ts'], format: 'esm', outfile: 'dist/peerway-files.mjs' }),
+  build({ ...common, entryPoints: ['src/transfer/index.ts'], format: 'iife', outfile: 'dist/peerway-files.js' }),
 ]);
 
 let failed = false;

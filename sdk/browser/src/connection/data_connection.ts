@@ -1,9 +1,14 @@
 // A data connection: one RTCDataChannel that carries values.
 
 import { SERIALIZATIONS, serializerOf } from '../data/serializers.js';
+import { MTU, PIECE } from '../data/pieces.js';
 import { Sender } from '../data/sender.js';
 import type { PeerConnectOption, PeerOptions } from '../options.js';
+import type { FileReceiving } from '../transfer/receiving.js';
+import type { FileSending, SendFileOptions } from '../transfer/sending.js';
 import type { MessageSizes, Serializer } from './channel.js';
+import { ChannelLink } from './channel_link.js';
+import { FILE_PROTOCOL, fileTransfers, type FileHost, type Link, type Sendable } from './files.js';
 import { Connection, type ConnectionContext, type ConnectionEvents, type ConnectionInit } from './connection.js';
 
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions
@@ -12,10 +17,15 @@ export type DataConnectionEvents = ConnectionEvents & {
   // Whatever the other side sent.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   data: [data: any];
+  // The other side offers files: accept() or refuse() them.
+  file: [files: FileReceiving];
 };
 
-// Between pages with this SDK. Longer messages would not be faster, and would hold up others for longer.
-const PIECE = 64 << 10;
+// Of transfers that the other side may begin at the same time.
+const MOST_LINKS = 16;
+// What of a file fits into one message, beside what is said of it.
+const CHUNK = MTU - 300;
+
 // Where the browser does not tell.
 const LEAST_MAXIMUM = 64 << 10;
 
@@ -30,6 +40,10 @@ export class DataConnection extends Connection<DataConnectionEvents> {
   readonly #serializer: Serializer | undefined;
   #channel: RTCDataChannel | undefined;
   #sender: Sender | undefined;
+  // Ways of file transfers: channels of their own, or all of this connection.
+  readonly #host = this.#hostOf();
+  readonly #links = new Set<ChannelLink>();
+  #whole: { take(value: unknown): void; ended(): void } | undefined;
 
   // `serializers`: those of the peer's options.
   constructor(
@@ -65,6 +79,15 @@ export class DataConnection extends Connection<DataConnectionEvents> {
     return sent;
   }
 
+  // Offers files to the other side, which may be `peerway receive` as well. Needs `peerway/files`. Given one that was
+  // lost, goes on with it.
+  sendFile(files: Sendable | FileSending, options?: SendFileOptions): FileSending {
+    if (!this.open) throw this.error('not-open-yet', "Wait for 'open' before sending files");
+    const transfers = fileTransfers();
+    if (!transfers) throw this.error('not-supported', "Load 'peerway/files' to send files");
+    return transfers.send(this.#host, files, options);
+  }
+
   // With `flush`, what was sent before arrives first.
   override close(options?: boolean | { flush?: boolean }): void {
     const flush = typeof options === 'object' && options.flush;
@@ -86,7 +109,7 @@ export class DataConnection extends Connection<DataConnectionEvents> {
   }
 
   protected override handleChannel(channel: RTCDataChannel): void {
-    if (this.#channel) return channel.close();
+    if (this.#channel) return this.#handleFurther(channel);
     this.#channel = channel;
     channel.binaryType = 'arraybuffer';
     this.#sender = new Sender(channel);
@@ -106,6 +129,8 @@ export class DataConnection extends Connection<DataConnectionEvents> {
     this.#channel?.removeEventListener('message', this.#handleMessage);
     this.#channel?.removeEventListener('close', this.#handleEnd);
     this.#channel?.removeEventListener('open', this.#handleOpen);
+    for (const link of this.#links) link.end();
+    this.#whole?.ended();
   }
 
   readonly #handleOpen = (): void => {
@@ -113,18 +138,27 @@ export class DataConnection extends Connection<DataConnectionEvents> {
     this.markOpen();
     this.emit('open');
     this.markReady();
+    fileTransfers()?.handleOpen(this.#host);
   };
 
   readonly #handleEnd = (): void => this.end(false);
 
   readonly #handleMessage = ({ data }: MessageEvent<string | ArrayBuffer>): void => {
     try {
-      const take = (value: unknown): unknown => this.emit('data', value);
-      this.#serializer!.unpack(data, take, () => this.close());
+      this.#serializer!.unpack(data, this.#take, () => this.close());
     } catch (error) {
       const message = `A message is not what '${this.serialization}' sends, and was left out`;
       this.emit('error', this.error('not-supported', message, error));
     }
+  };
+
+  readonly #take = (value: unknown): void => {
+    const transfers = fileTransfers();
+    if (transfers && !this.#whole && transfers.isOffer(this.#host, value)) {
+      transfers.handleLink(this.#host, this.#wholeLink());
+    }
+    if (this.#whole) this.#whole.take(value);
+    else this.emit('data', value);
   };
 
   async #send(data: unknown): Promise<void> {
@@ -138,6 +172,59 @@ export class DataConnection extends Connection<DataConnectionEvents> {
       if (!(this.closed && this.#sender)) this.emit('error', error as ReturnType<typeof this.error>);
       throw error;
     }
+  }
+
+  // A channel of the other side's beside the first one.
+  #handleFurther(channel: RTCDataChannel): void {
+    const transfers = fileTransfers();
+    if (!transfers || channel.protocol !== FILE_PROTOCOL || this.#links.size >= MOST_LINKS) return channel.close();
+    transfers.handleLink(this.#host, this.#linkOver(channel));
+  }
+
+  #linkOver(channel: RTCDataChannel): Link {
+    const link = new ChannelLink(this.peer, channel, () => this.#links.delete(link));
+    this.#links.add(link);
+    return link;
+  }
+
+  // The whole connection, for a remote that knows no channels of transfers.
+  #wholeLink(): Link {
+    if (this.#whole) throw this.error('not-supported', 'One transfer at a time goes over this connection');
+    if (!['binary', 'binary-utf8', 'MsgPack'].includes(this.serialization)) {
+      throw this.error('not-supported', `Files cannot go over a '${this.serialization}' connection; use 'binary'`);
+    }
+    const whole = { take: (_value: unknown): void => undefined, ended: (): void => undefined };
+    this.#whole = whole;
+    return {
+      peer: this.peer,
+      chunk: this.remote.ours ? PIECE - 300 : CHUNK,
+      send: (message) => this.send(message),
+      listen: (take, ended) => Object.assign(whole, { take, ended }),
+      // As the protocol has it: with the last file the connection ends.
+      close: () => {
+        whole.ended = () => undefined;
+        this.close({ flush: true });
+      },
+    };
+  }
+
+  #hostOf(): FileHost {
+    const connection = this;
+    return {
+      peer: this.peer,
+      context: this.context,
+      get listens() {
+        return connection.listenerCount('file') > 0;
+      },
+      get hasLinks() {
+        return connection.remote.renegotiates;
+      },
+      link: () =>
+        this.remote.renegotiates
+          ? this.#linkOver(this.peerConnection.createDataChannel('file', { protocol: FILE_PROTOCOL }))
+          : this.#wholeLink(),
+      offer: (files) => this.emit('file', files),
+    };
   }
 
   #sizes(): MessageSizes {

@@ -7,6 +7,8 @@ import type { Packed, Part } from './packer.js';
 
 // What PeerJS sends in one message at most.
 export const MTU = 16_300;
+// Between pages with this SDK. Longer messages would not be faster, and would hold up others for longer.
+export const PIECE = 64 << 10;
 // Longest value that is taken, and how much of unfinished ones may wait.
 export const MAX_VALUE = 256 << 20;
 const MAX_PARTIAL = 2 * MAX_VALUE;

@@ -1,0 +1,144 @@
+// Measures peerway's browser SDK beside PeerJS 1.5.5 and beside a bare RTCDataChannel, between two Chromiums, in turn, and
+// prints the medians. browser.sh says which settings there are.
+
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
+
+import { launch } from '../../e2e/lib/browsers.mjs';
+import { readBuild, scriptOf } from '../../e2e/lib/builds.mjs';
+import { Server } from '../../e2e/lib/server.mjs';
+
+const PEERJS = '1.5.5';
+const WARM_UP_DIALS = 5;
+const number = (name) => Number(process.env[name]);
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+const scripts = {
+  peerway: readFileSync(here('../../sdk/browser/dist/peerway.js'), 'utf8'),
+  peerjs: (await readBuild(PEERJS, scriptOf(PEERJS))).toString(),
+};
+
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+
+const server = await Server.start();
+const pages = createServer((_, response) => {
+  response.setHeader('content-type', 'text/html');
+  response.end('<!doctype html><title>bench</title>');
+});
+pages.listen(0, '127.0.0.1');
+await once(pages, 'listening');
+
+const bytes = number('AMOUNT_MB') * 1e6;
+const warmUp = number('WARM_UP_MB') * 1e6;
+const records = [];
+const cells = process.env.CELLS.split(/\s+/).filter(Boolean);
+const measures = {
+  'raw:throughput': () => between(undefined, rawThroughput),
+  'peerjs:whole': () => between('peerjs', (pair) => throughput(pair, 'sendWhole')),
+  'peerway:whole': () => between('peerway', (pair) => throughput(pair, 'sendWhole')),
+  'peerjs:values': () => between('peerjs', (pair) => throughput(pair, 'sendValues')),
+  'peerway:values': () => between('peerway', (pair) => throughput(pair, 'sendValues')),
+  'peerjs:connect': () => between('peerjs', connect),
+  'peerway:connect': () => between('peerway', connect),
+};
+
+// The rounds alternate, so that a slow minute of the machine hits all of them.
+for (let round = 1; round <= number('ROUNDS'); round += 1) {
+  for (const cell of cells) {
+    try {
+      const figures = await measures[cell]();
+      console.error(`round ${round}: ${cell} ${figures.length === 1 ? figures[0].toFixed(1) : quantile(figures, 0.5).toFixed(1)}`);
+      records.push({ cell, figures });
+    } catch (error) {
+      console.error(`round ${round}: ${cell}: no figure: ${error.message}`);
+      process.exitCode = 1;
+    }
+  }
+}
+pages.close();
+await server.stop();
+print();
+
+// Fresh browsers each time, so that none inherits the garbage of another.
+async function between(client, measure) {
+  const browsers = await Promise.all([launch('chromium'), launch('chromium')]);
+  try {
+    const sides = await Promise.all(browsers.map((browser, index) => side(browser, client, index)));
+    return await measure(sides);
+  } finally {
+    await Promise.allSettled(browsers.map((browser) => browser.close()));
+  }
+}
+
+async function side(browser, client, index) {
+  const [page] = await browser.pages();
+  await page.goto(`http://127.0.0.1:${pages.address().port}/`);
+  if (client) await page.addScriptTag({ content: scripts[client] });
+  await page.addScriptTag({ path: here('page.js') });
+  await page.evaluate((waits) => (side.waits = waits), client === 'peerway');
+  const ask = (command, details = {}) => page.evaluate((it) => side.obey(it), { do: command, ...details });
+  const id = `bench-${index}-${process.pid}-${Date.now()}`;
+  if (client) await ask('open', { server: server.url, id });
+  return { ask, id };
+}
+
+async function throughput([sender, receiver], command) {
+  await sender.ask('hold', { peer: receiver.id });
+  await transfer(sender, receiver, command, warmUp);
+  return [await transfer(sender, receiver, command, bytes)];
+}
+
+async function rawThroughput([sender, receiver]) {
+  const answer = await receiver.ask('rawAnswer', { sdp: await sender.ask('rawOffer') });
+  await sender.ask('rawOpen', { sdp: answer });
+  await transfer(sender, receiver, 'sendRaw', warmUp);
+  return [await transfer(sender, receiver, 'sendRaw', bytes)];
+}
+
+// MB/s, from before the first `send` until all is with the other application.
+async function transfer(sender, receiver, command, bytes) {
+  await receiver.ask('expect', { bytes });
+  const [started, arrived] = await Promise.all([sender.ask(command, { bytes }), receiver.ask('receive')]);
+  return bytes / 1000 / (arrived - started);
+}
+
+async function connect([caller, callee]) {
+  await caller.ask('dial', { peer: callee.id, count: WARM_UP_DIALS });
+  return caller.ask('dial', { peer: callee.id, count: number('CONNECTS') });
+}
+
+function print() {
+  const of = (cell, part = 0.5) => {
+    const figures = records.filter((record) => record.cell === cell).flatMap((record) => record.figures);
+    return quantile(figures, part);
+  };
+  const raw = of('raw:throughput');
+  const rows = [];
+  for (const [how, words] of [['whole', 'one value of 100 MB'], ['values', 'values of 1 MB']]) {
+    const [ours, theirs] = [of(`peerway:${how}`), of(`peerjs:${how}`)];
+    if (Number.isNaN(ours)) continue;
+    rows.push([`${words}, MB/s`, ours, theirs, raw, `${shown(ours / theirs)} times`, `${shown((100 * ours) / raw)} %`]);
+  }
+  for (const [part, name] of [[0.5, 'median'], [0.95, 'p95']]) {
+    const [ours, theirs] = [of('peerway:connect', part), of('peerjs:connect', part)];
+    if (!Number.isNaN(ours)) rows.push([`\`connect\` to \`open\`, ${name}, ms`, ours, theirs, NaN, `${shown(ours / theirs)} times`, '–']);
+  }
+  console.log('| | peerway | peerjs 1.5.5 | raw channel | of peerjs | of raw |\n|---|--:|--:|--:|--:|--:|');
+  for (const [name, ours, theirs, raw, ratio, part] of rows) {
+    console.log(`| ${[name, shown(ours), shown(theirs), shown(raw), ratio, part].join(' | ')} |`);
+  }
+}
+
+// NaN where there is nothing.
+function quantile(values, part) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const place = (sorted.length - 1) * part;
+  const [lower, upper] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+  return lower + (upper - lower) * (place - Math.floor(place));
+}
+
+function shown(figure) {
+  return Number.isFinite(figure) ? figure.toFixed(figure >= 100 ? 0 : figure >= 10 ? 1 : 2) : '–';
+}

@@ -1,0 +1,62 @@
+// The seam between data connections and file transfers (src/transfer/), which come in an entry of their own: a page that
+// sends no files does not load them.
+
+import type { FileReceiving } from '../transfer/receiving.js';
+import type { FileSending, SendFileOptions } from '../transfer/sending.js';
+
+// The way between the two ends of a transfer, as one end sees it.
+export interface Link {
+  // The other peer's id.
+  readonly peer: string;
+  // How many bytes of a file are wise in one message.
+  readonly chunk: number;
+  // Resolves when it is handed over; rejects when the link has ended.
+  send(message: Record<string, unknown>): Promise<void>;
+  // What comes, from now on. `ended` is called once, unless we close it.
+  listen(take: (message: unknown) => void, ended: () => void): void;
+  // Behind what was sent.
+  close(): void;
+}
+
+// A data connection, as file transfers see it.
+export interface FileHost {
+  readonly peer: string;
+  // One for each peer of ours: what transfers are remembered with.
+  readonly context: object;
+  // Somebody wants to hear of files that are offered.
+  readonly listens: boolean;
+  // Whether `link` makes one of many, beside the connection's own values.
+  readonly hasLinks: boolean;
+  // A way to the other side for one transfer.
+  link(): Link;
+  // Tells the application of files that are offered. False: nobody listens.
+  offer(files: FileReceiving): boolean;
+}
+
+export interface FileTransfers {
+  send(host: FileHost, files: Sendable | FileSending, options?: SendFileOptions): FileSending;
+  // A link that the other side opened.
+  handleLink(host: FileHost, link: Link): void;
+  // Whether a value is the beginning of a transfer that goes over the whole connection, and is to be taken as such.
+  isOffer(host: FileHost, value: unknown): boolean;
+  // There is a connection to this peer (again).
+  handleOpen(host: FileHost): void;
+  // Our peer is destroyed.
+  forget(context: object): void;
+}
+
+export type Sendable = Blob | Iterable<Blob> | ArrayLike<Blob>;
+
+// For the protocol's channels between pages with this SDK.
+export const FILE_PROTOCOL = 'peerway-file';
+
+// Where the other entry puts itself, whichever of the two is loaded first.
+const KEY = Symbol.for('peerway.files');
+
+export function fileTransfers(): FileTransfers | undefined {
+  return (globalThis as { [KEY]?: FileTransfers })[KEY];
+}
+
+export function provideFileTransfers(transfers: FileTransfers): void {
+  (globalThis as { [KEY]?: FileTransfers })[KEY] = transfers;
+}

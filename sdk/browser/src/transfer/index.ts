@@ -1,0 +1,92 @@
+// The entry of file transfers: loading it is enough for `connection.sendFile` and the event `file`. What is sent and
+// received under one peer of ours is remembered here, until it has ended.
+
+import { provideFileTransfers, type FileHost, type FileTransfers, type Link, type Sendable } from '../connection/files.js';
+import { isOffer, parseMessage } from './messages.js';
+import { FileReceiving } from './receiving.js';
+import { FileSending, type SendFileOptions } from './sending.js';
+
+export type { FileEntry } from './messages.js';
+export type { TransferProgress } from './progress.js';
+export type { FileResult, TransferEvents } from './transfer.js';
+export type { ReceiveFileOptions, Target } from './receiving.js';
+export { FileReceiving, FileSending, type SendFileOptions };
+
+class Transfers implements FileTransfers {
+  readonly #live = new WeakMap<object, Set<FileReceiving | FileSending>>();
+
+  send(host: FileHost, files: Sendable | FileSending, options?: SendFileOptions): FileSending {
+    const sending = files instanceof FileSending ? files : new FileSending(host.peer, files, options);
+    this.#remember(host, sending);
+    if (!sending.files.length) sending.cancel('there are no files');
+    else sending.attach(host.link());
+    return sending;
+  }
+
+  handleLink(host: FileHost, link: Link): void {
+    link.listen(
+      (value) => this.#handleOffer(host, link, value),
+      () => undefined,
+    );
+  }
+
+  isOffer(host: FileHost, value: unknown): boolean {
+    return isOffer(value) && (host.listens || this.#known(host, value) !== undefined);
+  }
+
+  // Between pages any connection will do.
+  handleOpen(host: FileHost): void {
+    if (!host.hasLinks) return;
+    for (const transfer of this.#live.get(host.context) ?? []) {
+      if (transfer instanceof FileSending && transfer.lost && transfer.peer === host.peer) transfer.attach(host.link());
+    }
+  }
+
+  forget(context: object): void {
+    for (const transfer of this.#live.get(context) ?? []) transfer.cancel('the peer was destroyed');
+  }
+
+  #handleOffer(host: FileHost, link: Link, value: unknown): void {
+    const known = this.#known(host, value);
+    if (known) return known.attach(link);
+    let offer;
+    try {
+      offer = parseMessage(value);
+    } catch {
+      // Told below.
+    }
+    if (offer?.type !== 'offer') {
+      void link.send({ type: 'cancel', reason: 'protocol', message: 'a transfer begins with an offer' }).catch(() => undefined);
+      return link.close();
+    }
+    const receiving = new FileReceiving(host.peer, offer);
+    this.#remember(host, receiving);
+    receiving.attach(link);
+    if (!host.offer(receiving)) receiving.refuse('nobody here takes files');
+  }
+
+  // The transfer that an offer goes on with.
+  #known(host: FileHost, value: unknown): FileReceiving | undefined {
+    try {
+      const offer = parseMessage(value);
+      if (offer?.type !== 'offer') return undefined;
+      for (const transfer of this.#live.get(host.context) ?? []) {
+        if (transfer instanceof FileReceiving && transfer.peer === host.peer && transfer.isSame(offer)) return transfer;
+      }
+    } catch {
+      // No offer, then.
+    }
+    return undefined;
+  }
+
+  #remember(host: FileHost, transfer: FileReceiving | FileSending): void {
+    const live = this.#live.get(host.context) ?? new Set();
+    this.#live.set(host.context, live);
+    live.add(transfer);
+    const forget = (): unknown => live.delete(transfer);
+    transfer.done.then(forget, forget);
+  }
+}
+
+export const transfers: FileTransfers = new Transfers();
+provideFileTransfers(transfers);
