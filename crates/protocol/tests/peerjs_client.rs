@@ -257,7 +257,13 @@ fn servers_read_our_handshake() {
         let version = Some("1.5.5".into());
         assert_eq!(
             read,
-            Handshake { key: key.into(), id: id.into(), token: token.into(), version }
+            Handshake {
+                key: key.into(),
+                id: id.into(),
+                token: token.into(),
+                version,
+                ..Handshake::default()
+            }
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Apps that hand out ids themselves: a token signs the id.
 
 use peerway_protocol::{AppKey, PeerId};
-use peerway_server::auth::sign_token;
+use peerway_server::auth::{sign_credential, sign_token};
 use peerway_server::clock;
 use peerway_server::config::AppConfig;
 
@@ -53,6 +53,28 @@ async fn a_token_of_another_id_or_none_at_all_is_refused() {
     assert_refused(other, "it does not sign the id ann").await;
     let longer = token("ann", 60).replacen(|c: char| c.is_ascii_digit(), "9", 1);
     assert_refused(socket(&server, "ann", &longer).await, "it does not sign the id ann").await;
+}
+
+#[tokio::test]
+async fn a_credential_of_skyway_is_as_good_as_a_signed_token() {
+    let server = server().await;
+    let now = clock::unix_now();
+    let open = async |id: &str, token: &str, signer: &str| {
+        let signed = sign_credential(SECRET, &PeerId::new(signer).unwrap(), now, 600);
+        let auth = signed.auth_token.replace('+', "%2B");
+        let json =
+            format!("%7B%22timestamp%22:{now},%22ttl%22:600,%22authToken%22:%22{auth}%22%7D");
+        server.socket(&format!("{}&credential={json}", peer_target(id, token))).await
+    };
+    let mut ann = open("ann", "mine", "ann").await;
+    assert_eq!(ann.text().await, OPEN);
+    let mut other = open("ben", "mine", "ann").await;
+    let told = other.text().await;
+    assert!(told.starts_with(r#"{"type":"ERROR","payload":{"msg":"Token refused: "#), "{told}");
+    // Who has seen it does not take the id over.
+    let mut thief = open("ann", "another", "ann").await;
+    assert!(thief.text().await.contains("ID-TAKEN"));
+    ann.assert_heard_all("ann").await;
 }
 
 #[tokio::test]

@@ -92,6 +92,58 @@ async fn browsers_get_the_status_page_unless_it_is_off() {
     let page = Request::get("/").header("Accept", ACCEPT).send(&server).await;
     assert!(page.body.starts_with(r#"{"name":"PeerJS Server""#));
     assert_eq!(server.get("/status.json").await.status, 404);
+    assert_eq!(server.get("/page.js").await.status, 404);
+    assert_eq!(server.get("/peerway.js").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_page_lets_nothing_run_but_its_own_files() {
+    let server = TestServer::start().await;
+    let page = Request::get("/").header("Accept", "text/html").send(&server).await;
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(!policy.contains("unsafe"), "{policy}");
+    for name in ["page.js", "page.css", "icon.svg", "peerway.mjs"] {
+        assert_eq!(server.get(&format!("/{name}")).await.status, 200, "{name}");
+    }
+    assert!(!page.body.contains("<style") && !page.body.contains("style="), "no styles inside");
+}
+
+#[tokio::test]
+async fn a_path_without_its_last_slash_leads_to_the_page() {
+    let server = TestServer::with(|config| config.path = "/a/my".into()).await;
+    let answer = Request::get("/a/my").header("Accept", "text/html").send(&server).await;
+    assert_eq!((answer.status, answer.header("location")), (307, Some("my/")));
+    assert!(server.get("/a/my").await.body.starts_with(r#"{"name":"#));
+}
+
+#[tokio::test]
+async fn the_sdk_is_at_the_root_and_under_the_path() {
+    let server = TestServer::with(|config| config.path = "/my".into()).await;
+    let script = server.get("/peerway.js").await;
+    assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
+    assert_eq!(script.header("cache-control"), Some("no-cache"));
+    assert_eq!(script.header("access-control-allow-origin"), Some("*"));
+    for path in ["/dist/peer.min.js", "/my/peerway.js", "/my/dist/peer.min.js"] {
+        assert_eq!(server.get(path).await.body, script.body, "{path}");
+    }
+    let module = server.get("/peerway.mjs").await;
+    assert_eq!(module.body, server.get("/my/peerway.mjs").await.body);
+    // An app whose key is the name of the folder is served as before.
+    assert_eq!(server.get("/my/dist/id").await.status, 401);
+}
+
+#[tokio::test]
+async fn who_has_the_sdk_already_is_told_so() {
+    let server = TestServer::start().await;
+    let script = server.get("/peerway.js").await;
+    let tag = script.header("etag").unwrap();
+    let asked = |known: String| Request::get("/peerway.js").header("If-None-Match", &known);
+    for known in [tag.to_owned(), format!("W/{tag}"), format!(r#""x", {tag}"#)] {
+        let answer = asked(known.clone()).send(&server).await;
+        assert_eq!((answer.status, answer.body.as_str()), (304, ""), "{known}");
+        assert_eq!(answer.header("etag"), Some(tag));
+    }
+    assert_eq!(asked(r#""x""#.to_owned()).send(&server).await.status, 200);
 }
 
 #[tokio::test]
@@ -107,4 +159,22 @@ async fn the_status_counts_peers_sessions_and_messages() {
     assert_eq!((&status["messages"], &status["mail"]), (&1.into(), &0.into()));
     assert_eq!((&status["path"], &status["key"]), (&"/my/".into(), &"peerjs".into()));
     assert!(status["uptime_seconds"].is_u64());
+}
+
+#[tokio::test]
+async fn only_the_machines_own_user_is_told_its_addresses() {
+    let told = async |server: &TestServer, host: &str| {
+        let body = Request::get("/status.json").host(host).send(server).await.body;
+        let status: serde_json::Value = serde_json::from_str(&body).unwrap();
+        status["addresses"].as_array().unwrap().clone()
+    };
+    let on_all = TestServer::with(|config| config.host = "::".into()).await;
+    for address in told(&on_all, "localhost").await {
+        let address: std::net::Ipv4Addr = address.as_str().unwrap().parse().unwrap();
+        assert!(!address.is_loopback());
+    }
+    // As through a proxy on the same machine.
+    assert!(told(&on_all, "peers.example").await.is_empty());
+    let on_one = TestServer::with(|config| config.host = "127.0.0.1".into()).await;
+    assert!(told(&on_one, "localhost").await.is_empty());
 }

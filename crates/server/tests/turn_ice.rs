@@ -76,6 +76,52 @@ async fn the_answer_is_an_rtc_configuration() {
     assert_eq!(credential.as_str().unwrap().len(), 28, "base64 of 20 bytes");
 }
 
+/// What a socket is told that asks for the ICE servers.
+async fn opened(server: &TestServer, query: &str) -> Value {
+    let text = server.socket(&format!("/peerjs?{query}")).await.text().await;
+    serde_json::from_str(&text).unwrap()
+}
+
+#[tokio::test]
+async fn a_socket_that_asks_is_told_the_ice_servers_with_open() {
+    let server = TurnServer::start().await;
+    let mut told = opened(&server, "key=peerjs&id=ann&token=t&ice=1").await;
+    let mut asked = parsed(&server.get("/v1/ice?key=peerjs").await);
+    for servers in [&mut told["payload"], &mut asked] {
+        for name in ["username", "credential"] {
+            assert!(servers["iceServers"][1][name].take().is_string());
+        }
+    }
+    assert_eq!(told, json!({"type": "OPEN", "payload": asked}));
+    for query in ["key=peerjs&id=ben&token=t", "key=peerjs&id=cat&token=t&ice=0"] {
+        assert_eq!(opened(&server, query).await, json!({"type": "OPEN"}));
+    }
+}
+
+#[tokio::test]
+async fn open_has_no_ice_servers_where_nobody_may_relay() {
+    let nothing = json!({"type": "OPEN", "payload": {"iceServers": []}});
+    let off = TestServer::start().await;
+    assert_eq!(opened(&off, "key=peerjs&id=ann&token=t&ice=1").await, nothing);
+    let server = TurnServer::with(app(|app| app.turn = false)).await;
+    assert_eq!(opened(&server, "key=peerjs&id=ann&token=t&ice=1").await, nothing);
+    let refused = opened(&server, "key=other&id=ann&token=t&ice=1").await;
+    assert_eq!(refused["type"], "INVALID-KEY");
+}
+
+#[tokio::test]
+async fn signed_ids_are_asked_for_before_the_ice_servers_are_told() {
+    let server = TurnServer::with(app(|app| app.require_signed_id = true)).await;
+    let refused = opened(&server, "key=peerjs&id=ann&token=t&ice=1").await;
+    assert_eq!(
+        (&refused["type"], &refused["payload"]["iceServers"]),
+        (&"ERROR".into(), &Value::Null)
+    );
+    let query = format!("key=peerjs&id=ann&token={}&ice=1", token("ann"));
+    let told = opened(&server, &query).await;
+    assert!(told["payload"]["iceServers"][1]["credential"].is_string(), "{told}");
+}
+
 #[tokio::test]
 async fn the_credential_allocates_over_every_transport() {
     let server = TurnServer::start().await;

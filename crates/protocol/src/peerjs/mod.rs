@@ -11,4 +11,6 @@ mod rooms;
 mod rooms_client;
 mod server;
 
-pub use server::{ClientFrame, FrameError, Handshake, IdAnswer, PING, decode, encode, wanted_id};
+pub use server::{
+    ClientFrame, FrameError, Handshake, IdAnswer, PING, decode, encode, open_with, wanted_id,
+};

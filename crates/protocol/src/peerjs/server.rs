@@ -129,6 +129,12 @@ fn wire_type(kind: SignalKind) -> Option<&'static str> {
 /// The server's keepalive of the SkyWay fork; every other client ignores it.
 pub const PING: &str = r#"{"type":"PING"}"#;
 
+/// The OPEN of a client that asked for the ICE servers: `payload` is JSON.
+#[must_use]
+pub fn open_with(payload: &str) -> String {
+    format!(r#"{{"type":"OPEN","payload":{payload}}}"#)
+}
+
 /// Appends the frame that tells `event` to the client known as `me`, or nothing where the client
 /// must not be told. Members come in the order
 /// of `PeerServer`: type, src, dst, payload.
@@ -206,6 +212,10 @@ pub struct Handshake {
     pub token: String,
     /// Client version, sent by 1.4.0 and later (not by 2.0 beta).
     pub version: Option<String>,
+    /// The client wants the ICE servers with OPEN: our own SDK.
+    pub ice: bool,
+    /// The credential of SkyWay, as JSON, from a page that has no signed token: our own SDK.
+    pub credential: Option<String>,
 }
 
 impl Handshake {
@@ -220,6 +230,8 @@ impl Handshake {
                 "id" => handshake.id = value.into_owned(),
                 "token" => handshake.token = value.into_owned(),
                 "version" => handshake.version = Some(value.into_owned()),
+                "ice" => handshake.ice = value == "1",
+                "credential" => handshake.credential = Some(value.into_owned()),
                 _ => {}
             }
         }

@@ -5,8 +5,8 @@ use aws_lc_rs::{constant_time, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use peerway_broker::Proof;
-use peerway_protocol::PeerId;
 use peerway_protocol::skyway::{Credential, CredentialError};
+use peerway_protocol::{PeerId, Refusal};
 
 use super::{App, proof_of};
 use crate::config::Secret;
@@ -51,6 +51,24 @@ impl App {
         // The text begins otherwise than that of a signed token, so neither proves the other.
         let proof = proof_of(&format!("skyway\n{key}\n{peer}\n{token}"));
         Ok(Credentialed { proof, expiry: Some(credential.expiry()) })
+    }
+
+    /// Judges a client of the PeerJS dialect, which shows a signed token, or, if it runs with our own
+    /// SDK, what it would show to SkyWay beside a token of its own.
+    pub fn authenticate_with(
+        &self,
+        peer: &PeerId,
+        token: &str,
+        credential: Option<&str>,
+        unix: u64,
+    ) -> Result<Proof, Refusal> {
+        match credential.filter(|_| self.require_signed_id) {
+            None => self.authenticate(peer, token, unix),
+            Some(text) => self
+                .authenticate_skyway(peer, token, Some(Credential::parse(text)), unix)
+                .map(|it| it.proof)
+                .map_err(|error| Refusal::TokenRefused(error.to_string())),
+        }
     }
 
     /// Whether a credential is this peer's, and good now.

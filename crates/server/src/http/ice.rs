@@ -22,6 +22,7 @@ pub(super) struct IceQuery {
     /// Only for apps that want signed ids.
     id: Option<String>,
     token: Option<String>,
+    credential: Option<String>,
     /// `dot` for a user name without a colon.
     form: Option<String>,
 }
@@ -50,7 +51,8 @@ pub(super) async fn ice(
         let id = PeerId::new(query.id.as_deref().unwrap_or_default())
             .map_err(|error| refuse(Refusal::InvalidId(error)))?;
         let token = query.token.as_deref().unwrap_or_default();
-        app.authenticate(&id, token, clock::unix_now()).map_err(refuse)?;
+        let credential = query.credential.as_deref();
+        app.authenticate_with(&id, token, credential, clock::unix_now()).map_err(refuse)?;
     }
     let form = if query.form.as_deref() == Some("dot") { Form::Dot } else { Form::Colon };
     let servers = ice

@@ -1,6 +1,7 @@
 //! HTTP around the transports: connections, TLS, CORS, errors, the server's own pages.
 
 mod admission;
+mod assets;
 mod cors;
 mod ice;
 mod io;

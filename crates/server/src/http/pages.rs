@@ -1,22 +1,28 @@
 //! The server's own pages: information, status, health, metrics.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
 use super::upgrade::wants_web_socket;
-use super::{ClientAddress, EXPRESS_JSON, Problem};
+use super::{ClientAddress, EXPRESS_JSON, Problem, asked_host, assets};
 use crate::clock;
 use crate::config::Secret;
 use crate::edge::Edge;
 use crate::transport::peerjs;
+use crate::udp::listen::local_addresses;
 
-const STATUS_PAGE: &str = include_str!("status.html");
+/// Nothing from elsewhere, nothing written into the page: what is not here does not run. Pictures of
+/// `data:` are the QR code, those of `blob:` what came as a file.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
 
 /// `GET {path}`: a `WebSocket`, the status page for browsers, `PeerServer`'s information for
 /// everybody else.
@@ -30,14 +36,19 @@ pub(super) async fn root(
         return peerjs::web_socket(State(edge), client, query, request).await;
     }
     if edge.config.status_page && wants_html(request.headers()) {
+        let path = request.uri().path();
+        if !path.ends_with('/') {
+            // Else what the page names beside itself would be looked for above it.
+            let last = path.rsplit('/').next().unwrap_or_default();
+            return Ok(Redirect::temporary(&format!("{last}/")).into_response());
+        }
         let security = [
-            (
-                header::CONTENT_SECURITY_POLICY,
-                "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
-            ),
+            (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "same-origin"),
+            (header::CACHE_CONTROL, "no-cache"),
         ];
-        return Ok((security, Html(STATUS_PAGE)).into_response());
+        return Ok((security, Html(assets::PAGE)).into_response());
     }
     // To the letter what PeerServer answers: programs compare it.
     let information = Information {
@@ -62,8 +73,12 @@ fn wants_html(headers: &HeaderMap) -> bool {
         .is_some_and(|accept| accept.contains("text/html"))
 }
 
-/// What the status page shows.
-pub(super) async fn status(State(edge): State<Arc<Edge>>) -> Result<Json<Value>, Problem> {
+/// What the page shows of the server.
+pub(super) async fn status(
+    State(edge): State<Arc<Edge>>,
+    client: axum::Extension<ClientAddress>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
     if !edge.config.status_page {
         return Err(Problem::plain(StatusCode::NOT_FOUND, "Not Found"));
     }
@@ -77,7 +92,27 @@ pub(super) async fn status(State(edge): State<Arc<Edge>>) -> Result<Json<Value>,
         "allocations": edge.ice.as_ref().map(|_| edge.metrics.turn.allocations()),
         "path": edge.config.base_path(),
         "key": edge.apps.example_key(),
+        "addresses": addresses_for(client.0, &edge, &headers),
     })))
+}
+
+/// Where a phone reaches this machine: told to its own user only, whose page is at an address that no
+/// other device can open.
+fn addresses_for(client: ClientAddress, edge: &Edge, headers: &HeaderMap) -> Vec<IpAddr> {
+    let on_all = edge.config.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified());
+    let host = asked_host(headers, edge.config.proxied);
+    let asked_here = host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if edge.config.proxied || !on_all || !asked_here || !client.0.to_canonical().is_loopback() {
+        return Vec::new();
+    }
+    let mut addresses = local_addresses();
+    addresses.retain(|ip| match ip {
+        IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()),
+        IpAddr::V6(_) => false,
+    });
+    addresses.truncate(4);
+    addresses
 }
 
 /// `GET /healthz`: 200 as long as the node answers.

@@ -10,7 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::{Problem, cors, ice, pages, rooms};
+use super::{Problem, assets, cors, ice, pages, rooms};
 use crate::edge::Edge;
 use crate::transport::{peerjs, skyway};
 
@@ -32,12 +32,14 @@ pub(crate) fn router(edge: Arc<Edge>, socketio: Router<Arc<Edge>>) -> Router {
         .route("/v1/ice", get(ice::ice))
         .route("/v1/rooms", get(rooms::rooms))
         .route(&base, get(pages::root))
-        .route(&format!("{base}status.json"), get(pages::status));
+        .route(&format!("{base}status.json"), get(pages::status))
+        .merge(assets::router(edge.config.status_page));
     router = match base.trim_end_matches('/') {
         "" => router.merge(peerjs::router()),
-        prefix => router
-            .route(prefix, get(pages::root))
-            .merge(Router::new().nest(prefix, peerjs::router())),
+        prefix => {
+            let below = peerjs::router().merge(assets::router(edge.config.status_page));
+            router.route(prefix, get(pages::root)).merge(Router::new().nest(prefix, below))
+        }
     };
     router
         .merge(skyway::router())

@@ -14,6 +14,7 @@ use peerway_protocol::peerjs::{self, ClientFrame, Handshake};
 use peerway_protocol::{
     Dialect, Event, PeerAddress, PeerId, Refusal, Request as ClientRequest, SignalKind,
 };
+use peerway_turn::Form;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -23,7 +24,7 @@ use crate::auth::App;
 use crate::clock;
 use crate::edge::{Edge, Place};
 use crate::http::{
-    ClientAddress, ClientIo, EXPRESS_JSON, Problem, accept_web_socket, admit, origin_of,
+    ClientAddress, ClientIo, EXPRESS_JSON, Problem, accept_web_socket, admit, asked_host, origin_of,
 };
 use crate::metrics::Transport;
 use crate::node::{NodeHandle, Post, Stopped};
@@ -312,11 +313,13 @@ pub(crate) async fn web_socket(
     }
     let handshake = Handshake::from_query(query.as_deref().unwrap_or_default());
     // Boxed: what is needed once is not kept in the future of the session.
-    let knock = Box::new(Knock {
-        client,
-        admitted: admit_socket(&edge, &handshake, origin_of(request.headers()).as_deref()),
-        versioned: handshake.version.is_some(),
-    });
+    let admitted = admit_socket(&edge, &handshake, origin_of(request.headers()).as_deref());
+    let greeting = match &admitted {
+        Ok(_) if handshake.ice => Some(greeting(&edge, &handshake.key, request.headers())),
+        _ => None,
+    };
+    let versioned = handshake.version.is_some();
+    let knock = Box::new(Knock { client, admitted, versioned, greeting });
     accept_web_socket(request.headers(), move |io, early| async move {
         let metrics = edge.metrics.clone();
         let (mut session, _place) = Box::pin(begin(edge, knock, io, early)).await;
@@ -332,6 +335,19 @@ struct Knock {
     client: ClientAddress,
     admitted: Result<(PeerAddress, Proof), Refusal>,
     versioned: bool,
+    greeting: Option<Box<String>>,
+}
+
+/// OPEN with what `GET /v1/ice` would answer, or with no servers at all: who was let in has shown
+/// all that it asks for.
+fn greeting(edge: &Edge, key: &str, headers: &HeaderMap) -> Box<String> {
+    let app = edge.apps.find(key).filter(|app| edge.may_relay(app).is_ok());
+    let host = asked_host(headers, edge.config.proxied);
+    let servers = app.zip(edge.ice.as_ref()).and_then(|(app, ice)| {
+        let servers = ice.servers(Form::Colon, app.key.as_str(), &host)?;
+        serde_json::to_string(&servers).ok()
+    });
+    Box::new(peerjs::open_with(servers.as_deref().unwrap_or(r#"{"iceServers":[]}"#)))
 }
 
 /// A session whose peer is being opened, or that only tells why it is not.
@@ -341,7 +357,7 @@ async fn begin(
     io: ClientIo,
     early: Vec<u8>,
 ) -> (SocketSession, Option<Place>) {
-    let Knock { client, admitted, versioned } = *knock;
+    let Knock { client, admitted, versioned, greeting } = *knock;
     let place = edge.sessions.enter(client.0, edge.config.limits.sessions_per_address);
     let admitted = match &place {
         Some(_) => admitted,
@@ -367,7 +383,7 @@ async fn begin(
             PeerId::from_random([0; 16])
         }
     };
-    let identity = Identity { session, me, versioned };
+    let identity = Identity { session, me, versioned, greeting };
     (SocketSession::new(edge, identity, io, early, outbox), place)
 }
 
@@ -383,7 +399,8 @@ fn admit_socket(
     app.admits_origin(origin)?;
     let id = PeerId::new(&handshake.id).map_err(Refusal::InvalidId)?;
     let unix = clock::unix_now();
-    let proof = app.authenticate(&id, &handshake.token, unix)?;
+    let credential = handshake.credential.as_deref();
+    let proof = app.authenticate_with(&id, &handshake.token, credential, unix)?;
     app.count_session(unix)?;
     Ok((app.address(id), proof))
 }

@@ -1,0 +1,85 @@
+//! Files inside the program: the browser SDK and the page at `/`. Both are built by Node and
+//! committed as built, so that building the server needs no Node.
+
+use std::sync::{Arc, OnceLock};
+
+use aws_lc_rs::digest;
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::edge::Edge;
+
+/// The page at `/`.
+pub(super) const PAGE: &str = include_str!("../../../../sdk/page/dist/index.html");
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+static SCRIPT: Asset =
+    Asset::new(JAVASCRIPT, include_str!("../../../../sdk/browser/dist/peerway.js"));
+static MODULE: Asset =
+    Asset::new(JAVASCRIPT, include_str!("../../../../sdk/browser/dist/peerway.mjs"));
+static PAGE_SCRIPT: Asset =
+    Asset::new(JAVASCRIPT, include_str!("../../../../sdk/page/dist/page.js"));
+static PAGE_STYLE: Asset =
+    Asset::new("text/css; charset=utf-8", include_str!("../../../../sdk/page/dist/page.css"));
+static PAGE_ICON: Asset =
+    Asset::new("image/svg+xml", include_str!("../../../../sdk/page/dist/icon.svg"));
+
+/// The SDK, and with `page` what the page consists of. `/dist/peer.min.js` is where `PeerJS` pages of
+/// old found their client.
+pub(super) fn router(page: bool) -> Router<Arc<Edge>> {
+    let sdk = Router::new()
+        .route("/peerway.js", get(|asked: HeaderMap| async move { SCRIPT.answer(&asked) }))
+        .route("/dist/peer.min.js", get(|asked: HeaderMap| async move { SCRIPT.answer(&asked) }))
+        .route("/peerway.mjs", get(|asked: HeaderMap| async move { MODULE.answer(&asked) }));
+    if !page {
+        return sdk;
+    }
+    sdk.route("/page.js", get(|asked: HeaderMap| async move { PAGE_SCRIPT.answer(&asked) }))
+        .route("/page.css", get(|asked: HeaderMap| async move { PAGE_STYLE.answer(&asked) }))
+        .route("/icon.svg", get(|asked: HeaderMap| async move { PAGE_ICON.answer(&asked) }))
+}
+
+/// One file.
+struct Asset {
+    kind: &'static str,
+    body: &'static str,
+    /// Of the content, so that it is the same on all nodes and after a restart.
+    tag: OnceLock<String>,
+}
+
+impl Asset {
+    const fn new(kind: &'static str, body: &'static str) -> Self {
+        Self { kind, body, tag: OnceLock::new() }
+    }
+
+    /// The file, or 304 where the client has it already: it is asked each time, so that a server
+    /// and its page never differ for longer than a reload.
+    fn answer(&self, asked: &HeaderMap) -> Response {
+        let tag = self.tag.get_or_init(|| tag_of(self.body));
+        let headers = [
+            (header::ETAG, tag.as_str()),
+            (header::CACHE_CONTROL, "no-cache"),
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        let known = asked.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+        if known.is_some_and(|known| has_tag(known, tag)) {
+            return (StatusCode::NOT_MODIFIED, headers).into_response();
+        }
+        (headers, [(header::CONTENT_TYPE, self.kind)], self.body).into_response()
+    }
+}
+
+fn tag_of(body: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, body.as_bytes());
+    let hex: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}
+
+/// RFC 9110, 13.1.2: a list, compared weakly, because a proxy that compresses makes a tag weak.
+fn has_tag(known: &str, tag: &str) -> bool {
+    known.split(',').map(str::trim).any(|it| it == "*" || it.trim_start_matches("W/") == tag)
+}
