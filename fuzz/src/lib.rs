@@ -42,12 +42,7 @@ pub fn peerjs_handshake(data: &[u8]) {
     assert!(last.is_complete());
     assert_eq!(
         last,
-        Handshake {
-            key: "k".into(),
-            id: "a b".into(),
-            token: "é".into(),
-            version: first.version.clone()
-        }
+        Handshake { key: "k".into(), id: "a b".into(), token: "é".into(), ..first.clone() }
     );
     assert_eq!(wanted_id(&again).as_deref(), Some("a b"));
     assert_eq!(wanted_id(query).unwrap_or_default(), first.id);

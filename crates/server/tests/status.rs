@@ -102,7 +102,7 @@ async fn the_page_lets_nothing_run_but_its_own_files() {
     let page = Request::get("/").header("Accept", "text/html").send(&server).await;
     let policy = page.header("content-security-policy").unwrap();
     assert!(!policy.contains("unsafe"), "{policy}");
-    for name in ["page.js", "page.css", "icon.svg", "peerway.mjs"] {
+    for name in ["page.js", "page.css", "icon.svg", "peerway.mjs", "peerway-files.mjs"] {
         assert_eq!(server.get(&format!("/{name}")).await.status, 200, "{name}");
     }
     assert!(!page.body.contains("<style") && !page.body.contains("style="), "no styles inside");

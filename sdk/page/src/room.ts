@@ -104,7 +104,7 @@ class Stay {
     };
     const bar = el('div', { class: 'bar', role: 'group', 'aria-label': texts.room.label }, ...Object.values(this.#buttons));
     const stay = el('section', { class: 'card', 'aria-label': name }, el('h2', {}, name, el('small', {}, ` ${mode}`)), this.#count, bar, this.#stage, this.#chat.element);
-    this.element = el('div', { class: 'columns' }, el('div', { class: 'column' }, this.#facts.element, this.#link()), el('div', { class: 'column' }, stay));
+    this.element = el('div', { class: 'columns turned' }, el('div', { class: 'column' }, this.#facts.element, this.#link()), el('div', { class: 'column' }, stay));
   }
 
   async begin(withCamera: boolean): Promise<void> {
@@ -176,7 +176,9 @@ class Stay {
     this.#draw();
     // A stream of its own each time: what was published and what is now differ.
     const stream = new MediaStream(this.#local.stream.getTracks());
-    await this.#room?.publish(stream, { simulcast: true }).catch(({ message }: Error) => notice(message));
+    await this.#room?.publish(stream, { simulcast: true }).catch(({ message }: Error) => {
+      if (!this.#ended) notice(message);
+    });
   }
 
   async #toggleScreen(): Promise<void> {
@@ -196,6 +198,7 @@ class Stay {
       if (this.#screen === screen) void this.#toggleScreen();
     });
     await this.#room?.publish(screen, { name }).catch(({ message }: Error) => {
+      if (this.#ended) return;
       notice(message);
       stop(screen);
       this.#screen = undefined;

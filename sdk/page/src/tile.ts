@@ -16,6 +16,7 @@ export function tile(name: string, { mine = false, small = false } = {}): Tile {
   const note = el('span', { class: 'note' });
   const element = el('figure', { class: `tile${small ? ' small' : ''}${mine ? ' mine' : ''}` }, video, el('figcaption', {}, name, note));
   let controller = new AbortController();
+  let followed = new Set<MediaStreamTrack>();
 
   function look(stream: MediaStream): void {
     const seen = stream.getVideoTracks().some((track) => track.readyState === 'live' && !track.muted);
@@ -24,18 +25,32 @@ export function tile(name: string, { mine = false, small = false } = {}): Tile {
 
   return {
     element,
+    // Again for the same stream if tracks of our own have changed, which no event tells.
     attach(stream) {
-      controller.abort();
-      controller = new AbortController();
+      const isNew = video.srcObject !== stream;
+      if (isNew) {
+        controller.abort();
+        controller = new AbortController();
+        followed = new Set();
+      }
       const { signal } = controller;
       const follow = (track: MediaStreamTrack): void => {
+        if (followed.has(track)) return;
+        followed.add(track);
         for (const event of ['mute', 'unmute', 'ended']) track.addEventListener(event, () => look(stream), { signal });
-        look(stream);
       };
       stream.getTracks().forEach(follow);
-      stream.addEventListener('addtrack', ({ track }) => follow(track), { signal });
-      stream.addEventListener('removetrack', () => look(stream), { signal });
       look(stream);
+      if (!isNew) return;
+      stream.addEventListener(
+        'addtrack',
+        ({ track }) => {
+          follow(track);
+          look(stream);
+        },
+        { signal },
+      );
+      stream.addEventListener('removetrack', () => look(stream), { signal });
       video.srcObject = stream;
       video.play().catch(() => {
         // Sound wants a click first; the picture does not.

@@ -7,7 +7,9 @@ use aws_lc_rs::digest;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::edge::Edge;
 
@@ -20,6 +22,10 @@ static SCRIPT: Asset =
     Asset::new(JAVASCRIPT, include_str!("../../../../sdk/browser/dist/peerway.js"));
 static MODULE: Asset =
     Asset::new(JAVASCRIPT, include_str!("../../../../sdk/browser/dist/peerway.mjs"));
+static FILES_SCRIPT: Asset =
+    Asset::new(JAVASCRIPT, include_str!("../../../../sdk/browser/dist/peerway-files.js"));
+static FILES_MODULE: Asset =
+    Asset::new(JAVASCRIPT, include_str!("../../../../sdk/browser/dist/peerway-files.mjs"));
 static PAGE_SCRIPT: Asset =
     Asset::new(JAVASCRIPT, include_str!("../../../../sdk/page/dist/page.js"));
 static PAGE_STYLE: Asset =
@@ -31,15 +37,21 @@ static PAGE_ICON: Asset =
 /// old found their client.
 pub(super) fn router(page: bool) -> Router<Arc<Edge>> {
     let sdk = Router::new()
-        .route("/peerway.js", get(|asked: HeaderMap| async move { SCRIPT.answer(&asked) }))
-        .route("/dist/peer.min.js", get(|asked: HeaderMap| async move { SCRIPT.answer(&asked) }))
-        .route("/peerway.mjs", get(|asked: HeaderMap| async move { MODULE.answer(&asked) }));
+        .route("/peerway.js", file(&SCRIPT))
+        .route("/dist/peer.min.js", file(&SCRIPT))
+        .route("/peerway.mjs", file(&MODULE))
+        .route("/peerway-files.js", file(&FILES_SCRIPT))
+        .route("/peerway-files.mjs", file(&FILES_MODULE));
     if !page {
         return sdk;
     }
-    sdk.route("/page.js", get(|asked: HeaderMap| async move { PAGE_SCRIPT.answer(&asked) }))
-        .route("/page.css", get(|asked: HeaderMap| async move { PAGE_STYLE.answer(&asked) }))
-        .route("/icon.svg", get(|asked: HeaderMap| async move { PAGE_ICON.answer(&asked) }))
+    sdk.route("/page.js", file(&PAGE_SCRIPT))
+        .route("/page.css", file(&PAGE_STYLE))
+        .route("/icon.svg", file(&PAGE_ICON))
+}
+
+fn file(asset: &'static Asset) -> MethodRouter<Arc<Edge>> {
+    get(|asked: HeaderMap| async move { asset.answer(&asked) })
 }
 
 /// One file.
@@ -75,8 +87,7 @@ impl Asset {
 
 fn tag_of(body: &str) -> String {
     let hash = digest::digest(&digest::SHA256, body.as_bytes());
-    let hex: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]))
 }
 
 /// RFC 9110, 13.1.2: a list, compared weakly, because a proxy that compresses makes a tag weak.
