@@ -12,7 +12,10 @@ const check = process.argv.includes('--check');
 // The SDK is the file that the server hosts beside the page: the page shows that it works.
 const hostedSdk = {
   name: 'hosted-sdk',
-  setup: ({ onResolve }) => onResolve({ filter: /^peerway$/ }, () => ({ path: './peerway.mjs', external: true })),
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^peerway$/ }, () => ({ path: './peerway.mjs', external: true }));
+    onResolve({ filter: /^peerway\/files$/ }, () => ({ path: './peerway-files.mjs', external: true }));
+  },
 };
 
 // The licence of what is bundled goes with it.

@@ -1,17 +1,18 @@
 // Files to and from one other device, as entries of its conversation.
 
+// For connection.sendFile and the event `file`.
+import 'peerway/files';
+
 import type { DataConnection } from 'peerway';
+import type { FileEntry, Target } from 'peerway/files';
 
 import type { Chat } from './chat.js';
 import { button, el, show } from './dom.js';
 import { clockTime } from './numbers.js';
 import { texts } from './texts.js';
-import { TransferEntry, type Transfer } from './transfer_entry.js';
+import { TransferEntry } from './transfer_entry.js';
 
-interface Files {
-  sendFile?(files: File[]): Transfer;
-  on(event: 'file', listener: (transfer: Transfer & { accept(): void; refuse(): void }) => void): void;
-}
+const LARGE = 200_000_000;
 
 export class FilePanel {
   readonly #chat: Chat;
@@ -53,13 +54,14 @@ export class FilePanel {
 
   // What comes over this connection. The user is asked before anything is taken.
   follow(connection: DataConnection): void {
-    (connection as unknown as Files).on('file', (transfer) => {
+    connection.on('file', (transfer) => {
       const entry = new TransferEntry(transfer, this.#head(this.#who), false);
       const accept = button(
         texts.files.accept,
-        () => {
+        async () => {
           decided();
-          transfer.accept();
+          const to = await chooseTarget(transfer.files);
+          transfer.accept({ to: () => to }).catch(() => {});
         },
         { class: 'primary' },
       );
@@ -79,11 +81,20 @@ export class FilePanel {
     if (files.length === 0) return;
     const connection = this.#connection();
     if (!connection) return this.#chat.happened(texts.chat.notSent);
-    const entry = new TransferEntry((connection as unknown as Required<Files>).sendFile(files), this.#head(texts.chat.me), true);
+    const entry = new TransferEntry(connection.sendFile(files), this.#head(texts.chat.me), true);
     this.#chat.add(entry.element);
   }
 
   #head(who: string): HTMLElement {
     return el('span', { class: 'who' }, `${who} `, el('time', {}, clockTime()));
   }
+}
+
+// A large file goes straight to the disk where the browser can do that, and is put together in its memory elsewhere.
+async function chooseTarget([file, ...others]: readonly FileEntry[]): Promise<Target | undefined> {
+  const { showSaveFilePicker } = globalThis as { showSaveFilePicker?: (options: { suggestedName: string }) => Promise<Target> };
+  if (!file || others.length > 0 || (file.size ?? 0) < LARGE || !showSaveFilePicker) return undefined;
+  const suggestedName = file.name.split(/[\\/]/).at(-1) ?? '';
+  // Who closes the dialogue has accepted all the same.
+  return showSaveFilePicker({ suggestedName }).catch(() => undefined);
 }
