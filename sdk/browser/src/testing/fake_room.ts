@@ -108,7 +108,6 @@ export class FakeSfuConnection {
   connectionState: RTCPeerConnectionState = 'new';
   onconnectionstatechange: (() => void) | undefined;
   localDescription: { sdp: string } | null = null;
-  // How many times each sender was given its parameters.
   #transceivers: FakeTransceiver[] = [];
   #answers = 0;
 
@@ -170,7 +169,7 @@ export function fakeStream(...kinds: ('audio' | 'video')[]): MediaStream {
   return new FakeStream(kinds.map((kind) => new FakeTrack(kind))) as unknown as MediaStream;
 }
 
-// As `new MediaStream(tracks)`.
+// As `new MediaStream(tracks)`, whose tracks are the script's business.
 export class FakeMediaStream extends FakeStream {
   removeTrack(track: FakeTrack): void {
     this.drop(track);
