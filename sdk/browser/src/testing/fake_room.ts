@@ -166,7 +166,8 @@ class FakeTransceiver {
 }
 
 export function fakeStream(...kinds: ('audio' | 'video')[]): MediaStream {
-  return new FakeStream(kinds.map((kind) => new FakeTrack(kind))) as unknown as MediaStream;
+  const tracks = kinds.map((kind) => Object.assign(new FakeTrack(kind), { getSettings: () => ({}) }));
+  return new FakeStream(tracks) as unknown as MediaStream;
 }
 
 // As `new MediaStream(tracks)`, whose tracks are the script's business.
