@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use peerway_protocol::{MediaProfile, PeerAddress, Reception, RoomAddress};
+use peerway_protocol::{MediaProfile, PeerAddress, Reception, RoomAddress, StreamName};
 
 /// One member's connection with the forwarding unit. Never used again for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,10 @@ pub enum MediaCommand {
         room: RoomAddress,
         /// Whose.
         peer: PeerAddress,
+        /// The stream that it is for. It gets nothing of others then.
+        stream: Option<StreamName>,
+        /// The same for all legs of one member, which do not get each other's media.
+        owner: LegId,
         /// What the other side can do.
         profile: MediaProfile,
     },

@@ -64,7 +64,7 @@ impl Ask {
             Self::Request(RoomRequest::Members) => "members",
             Self::Request(RoomRequest::Log) => "log",
             Self::Request(RoomRequest::Send(_)) => "data",
-            Self::Request(RoomRequest::Media(_)) => "media",
+            Self::Request(RoomRequest::Media { .. }) => "media",
             Self::Departed => "departed",
             Self::Moved { .. } => "moved",
         }

@@ -164,7 +164,8 @@ async fn what_is_taken_back_ends_and_comes_again() {
         within(ann.room.unpublish(TrackKind::Video)).await.unwrap();
         while within(remote.next_frame()).await.is_some() {}
         loop {
-            if let Some(RoomEvent::TrackEnded { peer, kind }) = within(bob.room.next_event()).await
+            if let Some(RoomEvent::TrackEnded { peer, kind, .. }) =
+                within(bob.room.next_event()).await
             {
                 assert_eq!((peer.as_str(), kind), ("ann", TrackKind::Video));
                 break;

@@ -557,3 +557,22 @@ fn of_three_sizes_everybody_gets_what_its_path_carries() {
         assert!(pictures.windows(2).all(|pair| pair[1].timestamp > pair[0].timestamp));
     }
 }
+
+#[test]
+fn the_legs_of_one_member_do_not_get_each_other_and_others_get_both() {
+    let mut world = World::default();
+    let of = |sends_only| LegOptions { sends_only, owner: Some(1), ..LegOptions::default() };
+    let first = world.join_with(1, BOTH, GOOD, of(false), str0m::RtcConfig::new());
+    let screen = world.join_with(2, VIDEO, GOOD, of(true), str0m::RtcConfig::new());
+    let bob = world.join(3, BOTH, GOOD);
+    world.run(seconds(3));
+    let pictures = |to, from| world.client(to).pictures(from).len();
+    for from in [first, screen] {
+        assert!(pictures(bob, from) > 60, "{from:?}: {}", pictures(bob, from));
+    }
+    assert!(pictures(first, bob) > 60);
+    assert_eq!(world.client(first).stream_of(screen), "");
+    for from in [first, bob] {
+        assert_eq!(world.client(screen).stream_of(from), "", "it only sends");
+    }
+}

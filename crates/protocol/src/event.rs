@@ -124,6 +124,9 @@ pub enum Refusal {
     /// As many members of the room publish media as may; the number is the limit.
     #[error("Your media is not taken into the room {0}: the limit is {1} publishers")]
     PublishersFull(RoomName, usize),
+    /// As many streams beside the first one as a member may have; the number is the limit.
+    #[error("This stream is not taken into the room {0}: the limit is {1} beside the first one")]
+    TooManyStreams(RoomName, usize),
     /// There is no forwarding unit to talk to in a room of this type.
     #[error("The room {0} is of type mesh: its media go from member to member")]
     MeshRoom(RoomName),
@@ -153,6 +156,7 @@ impl Refusal {
             | Self::NoSfu(room)
             | Self::MeshRoom(room)
             | Self::PublishersFull(room, _)
+            | Self::TooManyStreams(room, _)
             | Self::RoomDataTooBig(room, _) => Some(room),
             _ => None,
         }
@@ -188,6 +192,7 @@ impl Refusal {
             Self::NoSfu(_) => "no_sfu",
             Self::MeshRoom(_) => "mesh_room",
             Self::PublishersFull(..) => "publishers_full",
+            Self::TooManyStreams(..) => "too_many_streams",
             Self::RoomDataTooBig(..) => "room_data",
             Self::Incompatible(_) => "incompatible",
             Self::QuotaUsed(_) => "quota",

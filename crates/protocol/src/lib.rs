@@ -29,7 +29,7 @@ pub mod value;
 
 pub use event::{Event, Refusal};
 pub use id::{Address, AppKey, InvalidId, PeerAddress, PeerId, RoomAddress};
-pub use media::{MediaProfile, MediaRequest, Reception, VideoWish};
+pub use media::{MediaProfile, MediaRequest, MediaStream, Reception, StreamName, VideoWish};
 pub use packed::Packed;
 pub use request::Request;
 pub use room::{LogAction, LogEntry, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest};

@@ -1,8 +1,44 @@
 //! What members and their room's selective forwarding unit say to each other, in no dialect.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::PeerId;
+
+/// What a member calls a stream that it sends beside its first one, such as its screen: 1 to 64 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamName(Arc<str>);
+
+impl StreamName {
+    const LONGEST: usize = 64;
+
+    /// `None` for a text that cannot name a stream.
+    pub fn new(name: &str) -> Option<Self> {
+        (1..=Self::LONGEST).contains(&name.len()).then(|| Self(name.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whose a media stream is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaStream {
+    /// As offers name it.
+    pub id: Arc<str>,
+    /// Whose.
+    pub peer: PeerId,
+    /// What its publisher calls it; none for its first one.
+    pub name: Option<StreamName>,
+}
 
 /// What a member says to its room's selective forwarding unit, which always makes the offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +78,8 @@ pub struct MediaProfile {
     pub simulcast: bool,
     /// It wants a line for data channels.
     pub data: bool,
+    /// The connection that it had is over for it, and another one shall be made.
+    pub restart: bool,
 }
 
 /// What a member wants of another one.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{InvalidId, Json, MediaRequest, PeerId};
+use crate::{InvalidId, Json, MediaRequest, MediaStream, PeerId, StreamName};
 
 /// The name of a room inside its app. Applications name rooms as they like, so only its length is
 /// bounded; a name that came as a number is its text.
@@ -90,7 +90,19 @@ pub enum RoomRequest {
     /// Tell all others.
     Send(RoomData),
     /// Something for the room's forwarding unit.
-    Media(MediaRequest),
+    Media {
+        /// The stream whose connection it is about; none for the first one.
+        stream: Option<StreamName>,
+        /// What.
+        request: MediaRequest,
+    },
+}
+
+impl RoomRequest {
+    /// Something about the member's first connection with the forwarding unit.
+    pub fn media(request: MediaRequest) -> Self {
+        Self::Media { stream: None, request }
+    }
 }
 
 /// What a room tells a member.
@@ -121,13 +133,17 @@ pub enum RoomEvent {
     Log(Arc<[LogEntry]>),
     /// The room's forwarding unit makes an offer.
     Offer {
+        /// The stream of the member's own that it is for; none for its first connection.
+        stream: Option<StreamName>,
         /// The session description.
         sdp: Arc<str>,
         /// Whose each media stream in it is, by its id. All of them, also those of earlier offers.
-        streams: Arc<[(Arc<str>, PeerId)]>,
+        streams: Arc<[MediaStream]>,
     },
     /// The connection with the forwarding unit is over; the stay in the room goes on.
     MediaClosed {
+        /// The stream of the member's own whose connection it was; none for the first one.
+        stream: Option<StreamName>,
         /// Why, for a person to read.
         reason: Arc<str>,
     },
@@ -162,7 +178,7 @@ impl RoomRequest {
     pub fn weight(&self) -> usize {
         match self {
             Self::Send(data) => data.weight(),
-            Self::Media(request) => request.weight(),
+            Self::Media { request, .. } => request.weight(),
             Self::Join(_) | Self::Leave | Self::Members | Self::Log => 0,
         }
     }
@@ -178,8 +194,8 @@ impl RoomEvent {
             Self::Left { .. } | Self::Speaker(_) => 0,
             Self::Data { data, .. } => data.weight(),
             Self::Log(entries) => entries.iter().map(LogEntry::weight).sum(),
-            Self::Offer { sdp, streams } => sdp.len() + 64 * streams.len(),
-            Self::MediaClosed { reason } => reason.len(),
+            Self::Offer { sdp, streams, .. } => sdp.len() + 64 * streams.len(),
+            Self::MediaClosed { reason, .. } => reason.len(),
         }
     }
 }

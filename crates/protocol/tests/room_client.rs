@@ -6,8 +6,9 @@ use bytes::Bytes;
 use peerway_protocol::peerjs::client::{ServerFrame, decode_server, encode_room};
 use peerway_protocol::peerjs::{ClientFrame, decode, encode};
 use peerway_protocol::{
-    Event, LogAction, LogEntry, MediaProfile, MediaRequest, PeerId, Reception, Refusal, Request,
-    RoomData, RoomEvent, RoomMode, RoomName, RoomRequest, Value, VideoWish,
+    Event, LogAction, LogEntry, MediaProfile, MediaRequest, MediaStream, PeerId, Reception,
+    Refusal, Request, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest, StreamName, Value,
+    VideoWish,
 };
 
 fn peer(id: &str) -> PeerId {
@@ -31,8 +32,9 @@ fn data() -> RoomData {
 fn the_server_reads_every_request_as_it_was_meant() {
     let receive = |audio, video| {
         let reception = Reception { audio, video };
-        RoomRequest::Media(MediaRequest::Receive { from: peer("bob"), reception })
+        RoomRequest::media(MediaRequest::Receive { from: peer("bob"), reception })
     };
+    let of_screen = |request| RoomRequest::Media { stream: StreamName::new("screen"), request };
     let profile = MediaProfile { simulcast: true, data: true, ..MediaProfile::default() };
     let requests = [
         RoomRequest::Join(RoomMode::Mesh),
@@ -41,13 +43,16 @@ fn the_server_reads_every_request_as_it_was_meant() {
         RoomRequest::Members,
         RoomRequest::Log,
         RoomRequest::Send(data()),
-        RoomRequest::Media(MediaRequest::Offer(MediaProfile::default())),
-        RoomRequest::Media(MediaRequest::Offer(profile)),
-        RoomRequest::Media(MediaRequest::Answer("v=0\r\n".into())),
-        RoomRequest::Media(MediaRequest::Candidate("candidate:1".into())),
+        RoomRequest::media(MediaRequest::Offer(MediaProfile::default())),
+        RoomRequest::media(MediaRequest::Offer(profile)),
+        RoomRequest::media(MediaRequest::Answer("v=0\r\n".into())),
+        RoomRequest::media(MediaRequest::Candidate("candidate:1".into())),
         receive(true, VideoWish::Any),
         receive(false, VideoWish::Off),
         receive(true, VideoWish::UpTo(360)),
+        of_screen(MediaRequest::Offer(MediaProfile { restart: true, ..MediaProfile::default() })),
+        of_screen(MediaRequest::Answer("v=0\r\n".into())),
+        of_screen(MediaRequest::Candidate("candidate:1".into())),
     ];
     for request in requests {
         let frame = encode_room(&tea(), &request);
@@ -64,6 +69,7 @@ fn the_client_reads_every_event_as_it_was_meant() {
         entry(2, LogAction::Data(data())),
         entry(3, LogAction::Left),
     ];
+    let stream = |id: &str, name| MediaStream { id: id.into(), peer: peer("ann"), name };
     let events = [
         RoomEvent::Joined { peer: peer("me"), members: peers(&["ann", "me"]) },
         RoomEvent::Joined { peer: peer("bob"), members: peers(&[]) },
@@ -72,10 +78,17 @@ fn the_client_reads_every_event_as_it_was_meant() {
         RoomEvent::Data { from: peer("ann"), data: data() },
         RoomEvent::Log(log.into()),
         RoomEvent::Offer {
+            stream: None,
             sdp: "v=0\r\n".into(),
-            streams: [("s1".into(), peer("ann")), ("s2".into(), peer("bob"))].into(),
+            streams: [stream("s1", None), stream("s2", StreamName::new("screen"))].into(),
         },
-        RoomEvent::MediaClosed { reason: "lost".into() },
+        RoomEvent::Offer {
+            stream: StreamName::new("screen"),
+            sdp: "v=0\r\n".into(),
+            streams: [].into(),
+        },
+        RoomEvent::MediaClosed { stream: None, reason: "lost".into() },
+        RoomEvent::MediaClosed { stream: StreamName::new("screen"), reason: "lost".into() },
         RoomEvent::Speaker(Some(peer("ann"))),
         RoomEvent::Speaker(None),
     ];

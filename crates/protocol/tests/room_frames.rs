@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use peerway_protocol::peerjs::{ClientFrame, FrameError, decode, encode};
 use peerway_protocol::{
-    Event, InvalidId, LogAction, LogEntry, MediaProfile, MediaRequest, PeerId, Reception, Refusal,
-    Request, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest, VideoWish,
+    Event, InvalidId, LogAction, LogEntry, MediaProfile, MediaRequest, MediaStream, PeerId,
+    Reception, Refusal, Request, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest, StreamName,
+    VideoWish,
 };
 
 const PAGE: &str = include_str!("../../../docs/reference/room-frames.md");
@@ -107,26 +108,36 @@ fn the_events_of_the_page_are_written() {
 #[test]
 fn what_the_page_says_about_media_is_read() {
     let asked = |frame: &&str| match request(frame) {
-        (room, RoomRequest::Media(request)) if room == "studio" => request,
+        (room, RoomRequest::Media { stream, request }) if room == "studio" => (stream, request),
         other => unreachable!("{frame} is {other:?}"),
     };
-    let requests: Vec<MediaRequest> = examples("media client").iter().map(asked).collect();
+    let requests: Vec<(Option<StreamName>, MediaRequest)> =
+        examples("media client").iter().map(asked).collect();
 
-    let offer = |simulcast| MediaRequest::Offer(MediaProfile { simulcast, ..Default::default() });
+    let offer = |simulcast, restart| {
+        MediaRequest::Offer(MediaProfile { simulcast, restart, ..Default::default() })
+    };
     let candidate = "candidate:1 1 udp 2122260223 192.0.2.1 50000 typ host";
     let receive = |video| {
         let reception = Reception { audio: true, video };
         MediaRequest::Receive { from: peer("bob"), reception }
     };
     let expected = [
-        offer(true),
-        offer(false),
-        MediaRequest::Answer("v=0\r\n".into()),
-        MediaRequest::Candidate(candidate.into()),
-        receive(VideoWish::UpTo(360)),
-        receive(VideoWish::Off),
+        (None, offer(true, false)),
+        (None, offer(false, false)),
+        (None, offer(false, true)),
+        (None, MediaRequest::Answer("v=0\r\n".into())),
+        (None, MediaRequest::Candidate(candidate.into())),
+        (None, receive(VideoWish::UpTo(360))),
+        (None, receive(VideoWish::Off)),
+        (StreamName::new("screen"), offer(false, false)),
+        (StreamName::new("screen"), MediaRequest::Answer("v=0\r\n".into())),
     ];
     assert_eq!(requests, expected);
+}
+
+fn screen() -> Option<StreamName> {
+    StreamName::new("screen")
 }
 
 #[test]
@@ -134,10 +145,17 @@ fn what_the_page_says_about_media_is_written() {
     let in_studio = |event| Event::Room { room: RoomName::new("studio").unwrap(), event };
     let events = [
         RoomEvent::Offer {
+            stream: None,
             sdp: "v=0\r\n".into(),
-            streams: [("stream-7".into(), peer("bob"))].into(),
+            streams: [
+                MediaStream { id: "stream-7".into(), peer: peer("bob"), name: None },
+                MediaStream { id: "stream-8".into(), peer: peer("bob"), name: screen() },
+            ]
+            .into(),
         },
-        RoomEvent::MediaClosed { reason: "the connection was lost".into() },
+        RoomEvent::Offer { stream: screen(), sdp: "v=0\r\n".into(), streams: [].into() },
+        RoomEvent::MediaClosed { stream: None, reason: "the connection was lost".into() },
+        RoomEvent::MediaClosed { stream: screen(), reason: "the connection was lost".into() },
         RoomEvent::Speaker(Some(peer("bob"))),
         RoomEvent::Speaker(None),
     ];
@@ -174,6 +192,7 @@ fn every_error_of_the_page_is_written_as_one() {
         Refusal::NoSfu(room()),
         Refusal::MeshRoom(room()),
         Refusal::PublishersFull(room(), 1),
+        Refusal::TooManyStreams(room(), 3),
         Refusal::RoomDataTooBig(room(), 1),
         Refusal::InvalidRoom(InvalidId::Empty),
     ];

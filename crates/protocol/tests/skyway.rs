@@ -9,8 +9,9 @@ use peerway_protocol::skyway::{
     CredentialError, ErrorType, FrameError, Message, Packet, Session, TurnCredential,
 };
 use peerway_protocol::{
-    Dialect, Event, InvalidId, LogAction, LogEntry, MediaProfile, MediaRequest, PeerId, Refusal,
-    Request, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest, Signal, SignalKind,
+    Dialect, Event, InvalidId, LogAction, LogEntry, MediaProfile, MediaRequest, MediaStream,
+    PeerId, Refusal, Request, RoomData, RoomEvent, RoomMode, RoomName, RoomRequest, Signal,
+    SignalKind,
 };
 use serde_json::value::RawValue;
 
@@ -268,7 +269,7 @@ fn a_refused_room_is_forgotten() {
 #[test]
 fn messages_for_the_forwarding_unit_are_read() {
     let asked = |name: &str, payload: &str| match decoded(&mut alice(), name, payload) {
-        Message::Request(Request::Room { room, request: RoomRequest::Media(request) }) => {
+        Message::Request(Request::Room { room, request: RoomRequest::Media { request, .. } }) => {
             assert_eq!(room.as_str(), "7");
             Some(request)
         }
@@ -305,8 +306,10 @@ fn offers_of_the_forwarding_unit_name_the_publishers() {
     let mut alice = alice();
     decoded(&mut alice, "ROOM_JOIN", r#"{"roomName":7,"roomType":"sfu"}"#);
     let streams = [("stream-1", "bob"), ("stream-2", "carol")];
-    let streams = streams.map(|(stream, peer)| (stream.into(), id(peer))).into();
-    let offer = RoomEvent::Offer { sdp: "v=0\r\n".into(), streams };
+    let stream =
+        |(stream, peer): (&str, _)| MediaStream { id: stream.into(), peer: id(peer), name: None };
+    let streams = streams.map(stream).into();
+    let offer = RoomEvent::Offer { stream: None, sdp: "v=0\r\n".into(), streams };
     let told = alice.encode(&in_room("7", offer)).unwrap();
     assert_eq!(told.name, "SFU_OFFER");
     assert_eq!(
@@ -317,7 +320,7 @@ fn offers_of_the_forwarding_unit_name_the_publishers() {
         )
     );
     assert_eq!(alice.encode(&in_room("7", RoomEvent::Speaker(None))), None);
-    let closed = RoomEvent::MediaClosed { reason: "an offer got no answer".into() };
+    let closed = RoomEvent::MediaClosed { stream: None, reason: "an offer got no answer".into() };
     let told = alice.encode(&in_room("7", closed)).unwrap();
     assert_eq!(told.name, "ERROR");
     assert!(told.json.starts_with(r#"{"type":"room-error""#), "{}", told.json);

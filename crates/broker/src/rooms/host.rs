@@ -113,8 +113,8 @@ impl Broker {
                     }
                     RoomRequest::Members => RoomEvent::Members(room.ids.clone()),
                     RoomRequest::Log => RoomEvent::Log(room.log.entries()),
-                    RoomRequest::Media(request) => {
-                        return self.ask_media(&address, &from, request);
+                    RoomRequest::Media { stream, request } => {
+                        return self.ask_media(&address, &from, stream, request);
                     }
                     RoomRequest::Join(_) => return,
                 };

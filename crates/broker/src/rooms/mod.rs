@@ -41,7 +41,7 @@ pub(crate) struct Rooms {
     sizes: HashMap<AppKey, usize>,
     last_stay: u64,
     /// The members that have media, by their legs.
-    legs: BTreeMap<LegId, (RoomAddress, PeerId)>,
+    legs: BTreeMap<LegId, media::Place>,
     last_leg: u64,
     /// Of the logs of all hosted rooms, in bytes.
     log_weight: usize,

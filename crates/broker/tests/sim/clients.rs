@@ -3,7 +3,7 @@
 use peerway_broker::{Channel, Open, SessionId};
 use peerway_protocol::{
     Dialect, Envelope, MediaProfile, MediaRequest, PeerAddress, Reception, Request, RoomMode,
-    RoomRequest, VideoWish,
+    RoomRequest, StreamName, VideoWish,
 };
 
 use super::World;
@@ -12,6 +12,9 @@ use crate::support::hall::{data, name};
 use crate::support::{address, candidate, leave, offer, peer, proof};
 
 /// The last one never comes.
+/// One more than a member may have.
+const STREAMS: [&str; 4] = ["a", "b", "c", "d"];
+
 const IDS: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "nobody"];
 
 impl World {
@@ -110,7 +113,7 @@ impl World {
                 let is_sfu = (room.as_str() == "t") != unusual;
                 RoomRequest::Join(if is_sfu { RoomMode::Sfu } else { RoomMode::Mesh })
             }
-            8..17 if room.as_str() == "t" => RoomRequest::Media(self.media_request()),
+            8..17 if room.as_str() == "t" => self.media_request(),
             7..10 => RoomRequest::Leave,
             10 => RoomRequest::Members,
             11 => RoomRequest::Log,
@@ -125,9 +128,13 @@ impl World {
         self.request(session, Request::Room { room, request });
     }
 
-    fn media_request(&mut self) -> MediaRequest {
-        match self.random.below(8) {
-            0..5 => MediaRequest::Offer(MediaProfile::default()),
+    fn media_request(&mut self) -> RoomRequest {
+        let stream = if self.random.percent(70) { None } else { self.random.pick(&STREAMS) };
+        let request = match self.random.below(8) {
+            0..5 => {
+                let restart = self.random.percent(20);
+                MediaRequest::Offer(MediaProfile { restart, ..MediaProfile::default() })
+            }
             5 => MediaRequest::Answer("v=0".into()),
             6 => MediaRequest::Candidate("candidate:1".into()),
             _ => {
@@ -135,7 +142,8 @@ impl World {
                 let video = if self.random.percent(50) { VideoWish::Off } else { VideoWish::Any };
                 MediaRequest::Receive { from, reception: Reception { audio: true, video } }
             }
-        }
+        };
+        RoomRequest::Media { stream: stream.and_then(StreamName::new), request }
     }
 
     fn say(&mut self, session: SessionId) {

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use peerway_broker::{LegId, MediaCommand, MediaEvent};
-use peerway_protocol::{PeerAddress, RoomAddress};
+use peerway_protocol::{PeerAddress, RoomAddress, StreamName};
 
 use super::World;
 
 #[derive(Default)]
 pub struct FakeSfu {
     /// Those that are open, with what they are for.
-    legs: BTreeMap<LegId, (RoomAddress, PeerAddress)>,
+    legs: BTreeMap<LegId, (RoomAddress, PeerAddress, Option<StreamName>)>,
     last: Option<LegId>,
 }
 
@@ -23,12 +23,13 @@ impl FakeSfu {
     fn perform(&mut self, command: &MediaCommand) {
         let leg = command.leg();
         match command {
-            MediaCommand::Open { room, peer, .. } => {
+            MediaCommand::Open { room, peer, stream, .. } => {
                 assert!(self.last < Some(leg), "{leg:?} is used again");
                 self.last = Some(leg);
-                let twin = self.legs.values().find(|it| **it == (room.clone(), peer.clone()));
-                assert_eq!(twin, None, "two legs of one member");
-                self.legs.insert(leg, (room.clone(), peer.clone()));
+                let purpose = (room.clone(), peer.clone(), stream.clone());
+                let twin = self.legs.values().find(|it| **it == purpose);
+                assert_eq!(twin, None, "two legs for one stream");
+                self.legs.insert(leg, purpose);
             }
             MediaCommand::Close(_) => {
                 assert!(self.legs.remove(&leg).is_some(), "{leg:?} is not open");

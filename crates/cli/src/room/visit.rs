@@ -154,23 +154,25 @@ impl Visit {
                 );
             }
             RoomEvent::Data { from, value } => self.show(&printable(&from, 100), &value),
-            RoomEvent::Track(RoomTrack { peer, track, .. }) => {
+            RoomEvent::Track(RoomTrack { peer, stream, track, .. }) => {
                 let (name, kind) = (printable(&peer, 100), track.kind().name());
-                let members = json!({ "peer": name, "kind": kind });
-                self.console.tell("track", members, format!("* {kind} of {name}"));
+                let (which, stream) = which(stream.as_deref());
+                let members = json!({ "peer": name, "stream": stream, "kind": kind });
+                self.console.tell("track", members, format!("* {kind} of {name}{which}"));
                 match &mut self.recordings {
-                    Some(recordings) => recordings.take(&peer, track),
+                    Some(recordings) => recordings.take(&format!("{peer}{which}"), track),
                     // What nobody takes is thrown away by the track.
                     None => drop(track),
                 }
             }
-            RoomEvent::TrackEnded { peer, kind } => {
+            RoomEvent::TrackEnded { peer, stream, kind } => {
                 let (name, kind) = (printable(&peer, 100), kind.name());
-                let members = json!({ "peer": name, "kind": kind });
+                let (which, stream) = which(stream.as_deref());
+                let members = json!({ "peer": name, "stream": stream, "kind": kind });
                 self.console.tell(
                     "track_ended",
                     members,
-                    format!("* no {kind} of {name} any more"),
+                    format!("* no {kind} of {name}{which} any more"),
                 );
             }
             RoomEvent::Speaker(speaker) => {
@@ -254,4 +256,10 @@ async fn told(recordings: &mut Option<Recordings>) -> Option<Told> {
         Some(recordings) => recordings.told().await,
         None => std::future::pending().await,
     }
+}
+
+/// Words for a stream that has a name, and the name.
+fn which(stream: Option<&str>) -> (String, Option<String>) {
+    let stream = stream.map(|name| printable(name, 64));
+    (stream.as_ref().map_or_else(String::new, |name| format!(" ({name})")), stream)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use peerway_protocol::peerjs::payload;
-use peerway_protocol::{PeerId, RoomName, RoomRequest};
+use peerway_protocol::{MediaStream, RoomName, RoomRequest};
 use tokio::sync::{mpsc, watch};
 
 use crate::transport::NetworkOptions;
@@ -32,7 +32,7 @@ pub(crate) enum Inbound {
 pub(crate) struct RoomOffer {
     pub(crate) sdp: Arc<str>,
     /// Whose the media streams in it are.
-    pub(crate) streams: Arc<[(Arc<str>, PeerId)]>,
+    pub(crate) streams: Arc<[MediaStream]>,
 }
 
 /// What is said through the server.

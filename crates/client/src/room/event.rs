@@ -39,7 +39,9 @@ pub enum RoomEvent {
     TrackEnded {
         /// Whose.
         peer: String,
-        /// Which of its two.
+        /// Of which of its streams; none for its first.
+        stream: Option<String>,
+        /// Which of the two in it.
         kind: TrackKind,
     },
     /// Another member is heard most now, or nobody is.
@@ -58,6 +60,8 @@ pub enum RoomEvent {
 pub struct RoomTrack {
     /// Whose.
     pub peer: String,
+    /// What its publisher calls the stream that it belongs to, such as `screen`; none for its first.
+    pub stream: Option<String>,
     /// The frames.
     pub track: RemoteTrack,
 }

@@ -29,6 +29,7 @@ pub(super) struct RoomFront {
 
 struct Received {
     peer: String,
+    name: Option<String>,
     stream: String,
     inner: Arc<RemoteInner>,
 }
@@ -49,35 +50,36 @@ impl RoomFront {
         let mut now = Vec::new();
         for line in lines {
             let Purpose::Theirs { stream } = line.purpose else { continue };
-            let of = offer.streams.iter().find(|(name, _)| **name == *stream);
-            let Some((_, peer)) = of else {
+            let Some(of) = offer.streams.iter().find(|it| *it.id == *stream) else {
                 tracing::debug!(stream, "a stream of nobody");
                 continue;
             };
-            now.push((line.track, line.kind, stream, peer.as_str().to_owned()));
+            let name = of.name.as_ref().map(|name| name.as_str().to_owned());
+            now.push((line.track, line.kind, stream, of.peer.as_str().to_owned(), name));
         }
         let (kept, gone) = std::mem::take(&mut self.received).into_iter().partition(|known| {
             now.iter()
-                .any(|(track, _, stream, _)| known.inner.id == *track && known.stream == *stream)
+                .any(|(track, _, stream, ..)| known.inner.id == *track && known.stream == *stream)
         });
         self.received = kept;
         for received in gone {
             self.end(received);
         }
-        for (track, kind, stream, peer) in now {
+        for (track, kind, stream, peer, name) in now {
             if self.received.iter().any(|known| known.inner.id == track) {
                 continue;
             }
             let inner = Arc::new(RemoteInner::new(track, kind, self.commands.clone()));
             let remote = RemoteTrack { inner: Arc::clone(&inner) };
-            self.received.push(Received { peer: peer.clone(), stream, inner });
-            self.tell(RoomEvent::Track(RoomTrack { peer, track: remote }));
+            let (of, named) = (peer.clone(), name.clone());
+            self.received.push(Received { peer: of, name: named, stream, inner });
+            self.tell(RoomEvent::Track(RoomTrack { peer, stream: name, track: remote }));
         }
     }
 
-    fn end(&self, Received { peer, inner, .. }: Received) {
+    fn end(&self, Received { peer, name, inner, .. }: Received) {
         inner.close();
-        self.tell(RoomEvent::TrackEnded { peer, kind: inner.kind });
+        self.tell(RoomEvent::TrackEnded { peer, stream: name, kind: inner.kind });
     }
 
     fn tell(&self, event: RoomEvent) {

@@ -177,11 +177,13 @@ impl Stay {
                 let entries = entries.iter().filter_map(entry).collect();
                 self.commands.push_back(Command::Log(entries));
             }
-            Told::Offer { sdp, streams } => {
+            // Connections of single streams of ours are never asked for.
+            Told::Offer { stream: Some(_), .. } | Told::MediaClosed { stream: Some(_), .. } => {}
+            Told::Offer { sdp, streams, .. } => {
                 self.media = Media::Going;
                 self.commands.push_back(Command::Answer(RoomOffer { sdp, streams }));
             }
-            Told::MediaClosed { reason } => {
+            Told::MediaClosed { reason, .. } => {
                 self.commands.push_back(Command::EndMedia { reason });
                 self.handle_media_ended(now);
             }
@@ -203,7 +205,7 @@ impl Stay {
         let receptions: Vec<_> =
             self.receptions.iter().map(|(who, it)| (who.clone(), *it)).collect();
         for (from, reception) in receptions {
-            self.say(RoomRequest::Media(MediaRequest::Receive { from, reception }));
+            self.say(RoomRequest::media(MediaRequest::Receive { from, reception }));
         }
         if self.log_wanted {
             self.say(RoomRequest::Log);
@@ -276,7 +278,7 @@ impl Stay {
         } else if self.members.contains(&from) {
             self.receptions.insert(from.clone(), reception);
         }
-        self.say(RoomRequest::Media(MediaRequest::Receive { from, reception }));
+        self.say(RoomRequest::media(MediaRequest::Receive { from, reception }));
     }
 
     /// Asks for an offer: there is something new to publish, or something less.
@@ -356,7 +358,7 @@ impl Stay {
 }
 
 fn offer_wanted() -> RoomRequest {
-    RoomRequest::Media(MediaRequest::Offer(MediaProfile::default()))
+    RoomRequest::media(MediaRequest::Offer(MediaProfile::default()))
 }
 
 /// `None` for what cannot be read.

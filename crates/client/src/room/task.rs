@@ -344,7 +344,7 @@ fn said(saying: &mut Option<(RoomData, Sent)>) -> Option<RoomRequest> {
 }
 
 fn media(request: MediaRequest) -> RoomRequest {
-    RoomRequest::Media(request)
+    RoomRequest::media(request)
 }
 
 async fn heard(transport: &mut Option<Transport>) -> Heard {

@@ -45,6 +45,8 @@ pub(super) struct Member {
     /// What it wants of others, where that is not everything.
     pub(super) receptions: BTreeMap<Key, Reception>,
     pub(super) permission: Permission,
+    pub(super) sends_only: bool,
+    pub(super) owner: Option<u64>,
     pub(super) clock: CaptureClock,
     /// Whom it gets, if it has two lines only.
     pub(super) selected: Option<Key>,
@@ -82,6 +84,15 @@ pub(super) struct Publication {
     pub(super) layers: [Layer; LAYERS],
     pub(super) stall: Stall,
     pub(super) subscribers: Vec<Subscriber>,
+}
+
+impl Member {
+    /// Whether it may get what another one publishes at all.
+    pub(super) fn may_get(&self, other: &Self) -> bool {
+        self.id != other.id
+            && !self.sends_only
+            && (self.owner.is_none() || self.owner != other.owner)
+    }
 }
 
 impl Publication {

@@ -140,6 +140,11 @@ pub struct LegOptions {
     pub data: bool,
     /// So many members of its room may publish, this one included. Who is one too many only listens.
     pub publishers: Option<usize>,
+    /// It gets nothing of others.
+    pub sends_only: bool,
+    /// Whose it is, if a member has more than one: those with the same owner do not get each other's
+    /// media.
+    pub owner: Option<u64>,
 }
 
 /// What went through a leg.
@@ -260,6 +265,8 @@ impl MediaRouter {
             selected: None,
             clock: CaptureClock::default(),
             permission: Permission { publishers: options.publishers, refused: false },
+            sends_only: options.sends_only,
+            owner: options.owner,
         });
         self.keys.insert(leg, key);
         self.demux.add(user, key);

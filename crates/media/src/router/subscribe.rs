@@ -149,7 +149,10 @@ impl MediaRouter {
         let Some(room) = self.rooms.get(&member.room) else { return };
         let publishers = room.members.clone();
         let selected = if has_two_lines { self.selected(key) } else { None };
-        for publisher in publishers.into_iter().filter(|publisher| *publisher != key) {
+        for publisher in publishers {
+            if !self.members[key].may_get(&self.members[publisher]) {
+                continue;
+            }
             let id = self.members[publisher].id;
             for kind in Kind::ALL {
                 let codec =

@@ -1,15 +1,21 @@
 //! The frames of rooms that concern media: `docs/reference/room-frames.md`.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use super::rooms::{list, parse};
 use super::server::FrameError;
 use crate::object::push_string;
-use crate::{MediaProfile, MediaRequest, PeerId, Reception, VideoWish};
+use crate::{
+    MediaProfile, MediaRequest, MediaStream, PeerId, Reception, RoomRequest, StreamName, VideoWish,
+};
+
+#[derive(Deserialize)]
+struct StreamPayload<'a> {
+    #[serde(borrow, default)]
+    stream: Option<Cow<'a, str>>,
+}
 
 #[derive(Deserialize, Default)]
 struct OfferPayload {
@@ -17,6 +23,8 @@ struct OfferPayload {
     simulcast: bool,
     #[serde(default)]
     data: bool,
+    #[serde(default)]
+    restart: bool,
 }
 
 #[derive(Deserialize)]
@@ -73,12 +81,25 @@ fn yes() -> bool {
 }
 
 /// Reads the payload of a frame of type `kind`.
-pub(super) fn decode(kind: &str, payload: Option<&RawValue>) -> Result<MediaRequest, FrameError> {
+pub(super) fn decode(kind: &str, payload: Option<&RawValue>) -> Result<RoomRequest, FrameError> {
     let text = payload.map(RawValue::get);
+    let request = request(kind, text)?;
+    let stream = match (&request, text) {
+        (MediaRequest::Receive { .. }, _) | (_, None) => None,
+        (_, Some(text)) => parse::<StreamPayload<'_>>(text)?.stream,
+    };
+    let named = |name: Cow<'_, str>| {
+        StreamName::new(&name)
+            .ok_or_else(|| FrameError::NotAMessage("'stream' must have 1 to 64 bytes".into()))
+    };
+    Ok(RoomRequest::Media { stream: stream.map(named).transpose()?, request })
+}
+
+fn request(kind: &str, text: Option<&str>) -> Result<MediaRequest, FrameError> {
     Ok(match (kind, text) {
         ("ROOM-GET-OFFER", text) => {
-            let OfferPayload { simulcast, data } = parse(text.unwrap_or("{}"))?;
-            MediaRequest::Offer(MediaProfile { two_lines: false, simulcast, data })
+            let OfferPayload { simulcast, data, restart } = parse(text.unwrap_or("{}"))?;
+            MediaRequest::Offer(MediaProfile { two_lines: false, simulcast, data, restart })
         }
         (_, None) => return Err(FrameError::NotAMessage("it has no 'payload'".into())),
         ("ROOM-ANSWER", Some(text)) => {
@@ -96,14 +117,33 @@ pub(super) fn decode(kind: &str, payload: Option<&RawValue>) -> Result<MediaRequ
 }
 
 /// Appends the payload of an offer.
-pub(super) fn push_offer(sdp: &str, streams: &[(Arc<str>, PeerId)], out: &mut String) {
+pub(super) fn push_offer(
+    stream: Option<&StreamName>,
+    sdp: &str,
+    streams: &[MediaStream],
+    out: &mut String,
+) {
     out.push_str(r#","payload":{"sdp":"#);
     push_string(sdp, out);
+    push_stream(stream, out);
     out.push_str(r#","streams":{"#);
-    list(streams, out, |(stream, peer), out| {
-        push_string(stream, out);
+    list(streams, out, |MediaStream { id, peer, name }, out| {
+        push_string(id, out);
         out.push(':');
+        let Some(name) = name else { return push_string(peer.as_str(), out) };
+        out.push_str(r#"{"peer":"#);
         push_string(peer.as_str(), out);
+        out.push_str(r#","name":"#);
+        push_string(name.as_str(), out);
+        out.push('}');
     });
     out.push_str("}}");
+}
+
+/// Appends the member that tells which stream of the client's own a payload is about.
+pub(super) fn push_stream(stream: Option<&StreamName>, out: &mut String) {
+    if let Some(stream) = stream {
+        out.push_str(r#","stream":"#);
+        push_string(stream.as_str(), out);
+    }
 }

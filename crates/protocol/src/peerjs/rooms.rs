@@ -60,7 +60,7 @@ pub(super) fn decode(kind: &str, frame: &str) -> Result<Option<Request>, FrameEr
         "ROOM-MEMBERS" => RoomRequest::Members,
         "ROOM-LOG" => RoomRequest::Log,
         "ROOM-GET-OFFER" | "ROOM-ANSWER" | "ROOM-CANDIDATE" | "ROOM-RECEIVE" => {
-            RoomRequest::Media(media::decode(kind, raw.payload)?)
+            media::decode(kind, raw.payload)?
         }
         _ => RoomRequest::Send(RoomData {
             json: raw.payload.map_or_else(Json::null, |value| Json::trusted(value.get())),
@@ -115,14 +115,15 @@ pub(super) fn encode(room: &RoomName, event: &RoomEvent, me: &PeerId, out: &mut 
             list(entries, out, push_entry);
             out.push(']');
         }
-        RoomEvent::Offer { sdp, streams } => {
+        RoomEvent::Offer { stream, sdp, streams } => {
             open("ROOM-OFFER", room, None, out);
-            media::push_offer(sdp, streams, out);
+            media::push_offer(stream.as_ref(), sdp, streams, out);
         }
-        RoomEvent::MediaClosed { reason } => {
+        RoomEvent::MediaClosed { stream, reason } => {
             open("ROOM-MEDIA-CLOSED", room, None, out);
             out.push_str(r#","payload":{"msg":"#);
             push_string(reason, out);
+            media::push_stream(stream.as_ref(), out);
             out.push('}');
         }
         RoomEvent::Speaker(speaker) => open("ROOM-SPEAKER", room, speaker.as_ref(), out),

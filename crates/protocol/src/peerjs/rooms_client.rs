@@ -8,11 +8,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::{Frame, FrameError, ServerFrame, words};
+use super::media::push_stream;
 use super::rooms::{open, push_data};
 use crate::object::push_string;
 use crate::{
-    Json, LogAction, LogEntry, MediaRequest, PeerId, RoomData, RoomEvent, RoomMode, RoomName,
-    RoomRequest, VideoWish, base64,
+    Json, LogAction, LogEntry, MediaRequest, MediaStream, PeerId, RoomData, RoomEvent, RoomMode,
+    RoomName, RoomRequest, StreamName, VideoWish, base64,
 };
 
 /// The frame that asks something of a room.
@@ -40,29 +41,43 @@ pub fn encode_room(room: &RoomName, request: &RoomRequest) -> String {
             open("ROOM-DATA", room, None, out);
             push_data(data, out);
         }
-        RoomRequest::Media(request) => push_media(room, request, out),
+        RoomRequest::Media { stream, request } => {
+            push_media(room, stream.as_ref(), request, out);
+        }
     }
     out.push('}');
     frame
 }
 
-fn push_media(room: &RoomName, request: &MediaRequest, out: &mut String) {
+fn push_media(
+    room: &RoomName,
+    stream: Option<&StreamName>,
+    request: &MediaRequest,
+    out: &mut String,
+) {
     match request {
         MediaRequest::Offer(profile) => {
             open("ROOM-GET-OFFER", room, None, out);
             let (simulcast, data) = (profile.simulcast, profile.data);
-            let _ = write!(out, r#","payload":{{"simulcast":{simulcast},"data":{data}}}"#);
+            let _ = write!(out, r#","payload":{{"simulcast":{simulcast},"data":{data}"#);
+            if profile.restart {
+                out.push_str(r#","restart":true"#);
+            }
+            push_stream(stream, out);
+            out.push('}');
         }
         MediaRequest::Answer(sdp) => {
             open("ROOM-ANSWER", room, None, out);
             out.push_str(r#","payload":{"sdp":"#);
             push_string(sdp, out);
+            push_stream(stream, out);
             out.push('}');
         }
         MediaRequest::Candidate(candidate) => {
             open("ROOM-CANDIDATE", room, None, out);
             out.push_str(r#","payload":{"candidate":"#);
             push_string(candidate, out);
+            push_stream(stream, out);
             out.push('}');
         }
         MediaRequest::Receive { from, reception } => {
@@ -103,12 +118,14 @@ pub(super) fn decode(frame: Frame) -> Result<ServerFrame, FrameError> {
             RoomEvent::Log(entries.iter().map(entry).collect::<Result<_, _>>()?)
         }
         "ROOM-OFFER" => {
-            let Offer { sdp, streams } = read(payload)?;
-            let stream = |(stream, id): (String, String)| Ok((stream.into(), peer(&id)?));
-            let streams = streams.into_iter().map(stream).collect::<Result<_, FrameError>>()?;
-            RoomEvent::Offer { sdp: sdp.into(), streams }
+            let Offer { stream, sdp, streams } = read(payload)?;
+            let streams = streams.into_iter().map(media_stream).collect::<Result<_, _>>()?;
+            RoomEvent::Offer { stream: stream_name(stream.as_deref()), sdp: sdp.into(), streams }
         }
-        "ROOM-MEDIA-CLOSED" => RoomEvent::MediaClosed { reason: words(&payload).into() },
+        "ROOM-MEDIA-CLOSED" => {
+            let stream = stream_name(payload.get("stream").and_then(Value::as_str));
+            RoomEvent::MediaClosed { stream, reason: words(&payload).into() }
+        }
         "ROOM-SPEAKER" => RoomEvent::Speaker(src.as_deref().map(peer).transpose()?),
         "ROOM-ERROR" => {
             let kind = payload.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -128,9 +145,18 @@ struct Members {
 
 #[derive(Deserialize)]
 struct Offer {
+    stream: Option<String>,
     sdp: String,
     #[serde(default)]
-    streams: std::collections::BTreeMap<String, String>,
+    streams: std::collections::BTreeMap<String, Owner>,
+}
+
+/// Of a stream: only those with a name of their own say more than whose they are.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Owner {
+    Peer(String),
+    Named { peer: String, name: String },
 }
 
 #[derive(Deserialize)]
@@ -151,6 +177,18 @@ fn read<T: for<'a> Deserialize<'a>>(payload: Value) -> Result<T, FrameError> {
 
 fn peer(id: &str) -> Result<PeerId, FrameError> {
     PeerId::new(id).map_err(FrameError::Sender)
+}
+
+fn media_stream((id, owner): (String, Owner)) -> Result<MediaStream, FrameError> {
+    let (owner, name) = match owner {
+        Owner::Peer(owner) => (owner, None),
+        Owner::Named { peer, name } => (peer, StreamName::new(&name)),
+    };
+    Ok(MediaStream { id: id.into(), peer: peer(&owner)?, name })
+}
+
+fn stream_name(name: Option<&str>) -> Option<StreamName> {
+    name.and_then(StreamName::new)
 }
 
 fn peers(ids: &[String]) -> Result<Arc<[PeerId]>, FrameError> {

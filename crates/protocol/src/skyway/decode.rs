@@ -179,7 +179,7 @@ fn media(
 ) -> Result<Message, FrameError> {
     let Named { room, .. } = named(object)?;
     let request = request(object)?;
-    Ok(request.map_or(Message::Ignored, |request| ask(room, RoomRequest::Media(request))))
+    Ok(request.map_or(Message::Ignored, |request| ask(room, RoomRequest::media(request))))
 }
 
 /// The text `inner` in the object `outer`.

@@ -180,22 +180,22 @@ impl Session {
                 json.push(']');
                 "ROOM_LOGS"
             }
-            RoomEvent::Offer { sdp, streams } => {
+            RoomEvent::Offer { sdp, streams, .. } => {
                 json.push_str(r#","offer":{"type":"offer","sdp":"#);
                 push_string(sdp, &mut json);
                 json.push_str(r#"},"msids":{"#);
-                for (index, (stream, peer)) in streams.iter().enumerate() {
+                for (index, stream) in streams.iter().enumerate() {
                     if index > 0 {
                         json.push(',');
                     }
-                    push_string(stream, &mut json);
+                    push_string(&stream.id, &mut json);
                     json.push(':');
-                    push_string(peer.as_str(), &mut json);
+                    push_string(stream.peer.as_str(), &mut json);
                 }
                 json.push('}');
                 "SFU_OFFER"
             }
-            RoomEvent::MediaClosed { reason } => {
+            RoomEvent::MediaClosed { reason, .. } => {
                 let message = format!("The media of the room {room} has ended: {reason}");
                 return Some(Packet::error(ErrorType::RoomError, &unquoted(&message)));
             }

@@ -65,7 +65,8 @@ impl From<&Refusal> for ErrorType {
             | Refusal::RoomDataTooBig(..)
             | Refusal::NoSfu(_)
             | Refusal::MeshRoom(_)
-            | Refusal::PublishersFull(..) => Self::RoomError,
+            | Refusal::PublishersFull(..)
+            | Refusal::TooManyStreams(..) => Self::RoomError,
             Refusal::Incomplete
             | Refusal::AppFull
             | Refusal::AddressFull(_)

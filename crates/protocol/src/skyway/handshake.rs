@@ -49,7 +49,7 @@ impl Handshake {
         let is_firefox = user_agent.is_some_and(|agent| agent.contains("Firefox/"));
         let two_lines = self.is_first_generation() && !is_firefox;
         // Where an offer asks for several sizes Chromium leaves the line of skyway-js inactive.
-        MediaProfile { two_lines, simulcast: false, data: false }
+        MediaProfile { two_lines, ..MediaProfile::default() }
     }
 
     /// Whether the client is of the 1.x generation.

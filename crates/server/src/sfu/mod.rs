@@ -182,10 +182,11 @@ impl SfuHandle {
     pub fn perform(&self, command: MediaCommand) {
         let common = &self.common;
         let (worker, order) = match command {
-            MediaCommand::Open { leg, room, peer, profile } => {
+            MediaCommand::Open { leg, room, peer, stream, owner, profile } => {
                 match common.rooms.open(leg, &room) {
                     Ok(place) => {
-                        let options = common.settings.leg(&room.app, profile);
+                        let settings = &common.settings;
+                        let options = settings.leg(&room.app, profile, stream.is_some(), owner);
                         let id = place.room;
                         (place.worker, Order::Open { leg, id, room, peer, options })
                     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::time::Duration;
 
+use peerway_broker::LegId;
 use peerway_media::LegOptions;
 use peerway_protocol::{AppKey, MediaProfile};
 
@@ -57,7 +58,13 @@ impl Settings {
     }
 
     /// How a leg of an app behaves.
-    pub(super) fn leg(&self, app: &AppKey, profile: MediaProfile) -> LegOptions {
+    pub(super) fn leg(
+        &self,
+        app: &AppKey,
+        profile: MediaProfile,
+        sends_only: bool,
+        owner: LegId,
+    ) -> LegOptions {
         let Limits { publishers, bitrate } = self.apps.get(app).copied().unwrap_or(self.usual);
         LegOptions {
             first_bitrate: Some(FIRST_BITRATE),
@@ -66,6 +73,8 @@ impl Settings {
             two_lines: profile.two_lines,
             data: profile.data,
             publishers,
+            sends_only,
+            owner: Some(owner.0),
         }
     }
 }
@@ -82,7 +91,9 @@ mod tests {
         let publishers_per_room = Some(3);
         config.app = vec![AppConfig { publishers_per_room, ..AppConfig::named("shop") }];
         let settings = Settings::new(&config);
-        let leg = |app| settings.leg(&AppKey::new(app).unwrap(), MediaProfile::default());
+        let leg = |app| {
+            settings.leg(&AppKey::new(app).unwrap(), MediaProfile::default(), false, LegId(1))
+        };
         assert_eq!(leg("shop").publishers, Some(3));
         assert_eq!(leg("other").publishers, None);
         assert_eq!(leg("shop").bitrate_limit, Some(2_500_000));

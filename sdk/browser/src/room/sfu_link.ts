@@ -8,6 +8,9 @@ const OWN_LINES = 2;
 const DISCONNECTED_MS = 5_000;
 // Of the largest of several sizes: without a limit Chromium gives all that it may send to the middle one.
 const FULL_SIZE_BITRATE = 1_700_000;
+// Of so many pixels Chromium makes three sizes, or two. Of fewer it would leave out the largest ones.
+const THREE_SIZES = 960 * 540;
+const TWO_SIZES = 480 * 270;
 
 export interface Received {
   line: Line;
@@ -97,10 +100,14 @@ async function send(transceiver: RTCRtpTransceiver, track: MediaStreamTrack | un
   if (track?.kind !== 'video') return;
   const parameters = sender.getParameters();
   const { encodings } = parameters;
+  const isSimulcast = encodings?.length > 1;
+  const { width = Infinity, height = 1 } = track.getSettings();
+  const sizes = width * height >= THREE_SIZES ? 3 : width * height >= TWO_SIZES ? 2 : 1;
   encodings?.forEach((encoding, index) => {
-    const halvings = encodings.length - 1 - index;
-    const most = options?.maxBitrate ?? (encodings.length > 1 ? FULL_SIZE_BITRATE : undefined);
-    if (encodings.length > 1) encoding.scaleResolutionDownBy = 2 ** halvings;
+    // The smallest come first, and the last ones of three are the ones that rest.
+    const halvings = Math.max(0, Math.min(sizes, encodings.length) - 1 - index);
+    const most = options?.maxBitrate ?? (isSimulcast ? FULL_SIZE_BITRATE : undefined);
+    if (isSimulcast) Object.assign(encoding, { active: index < sizes, scaleResolutionDownBy: 2 ** halvings });
     if (most) encoding.maxBitrate = Math.round(most / 4 ** halvings);
     else delete encoding.maxBitrate;
   });

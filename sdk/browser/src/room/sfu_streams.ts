@@ -50,7 +50,11 @@ export class SfuStreams {
 
   #remove(ends: (key: string, stream: RoomStream) => boolean): RoomStream[] {
     const ended = [...this.#streams].filter(([key, stream]) => ends(key, stream));
-    for (const [key] of ended) this.#streams.delete(key);
+    for (const [key, stream] of ended) {
+      this.#streams.delete(key);
+      // The line and its track may be somebody else's next.
+      for (const track of stream.getTracks()) stream.removeTrack(track);
+    }
     return ended.map(([, stream]) => stream);
   }
 }

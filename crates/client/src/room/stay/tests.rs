@@ -20,7 +20,7 @@ fn own(members: &[&str]) -> Told {
 }
 
 fn offer() -> Told {
-    Told::Offer { sdp: "v=0".into(), streams: [].into() }
+    Told::Offer { stream: None, sdp: "v=0".into(), streams: [].into() }
 }
 
 /// What a stay wants, in short words.
@@ -31,8 +31,13 @@ fn said(stay: &mut Stay) -> Vec<String> {
             Command::Say(RoomRequest::Join(mode)) => format!("join {}", mode.name()),
             Command::Say(RoomRequest::Leave) => "leave".to_owned(),
             Command::Say(RoomRequest::Log) => "log?".to_owned(),
-            Command::Say(RoomRequest::Media(MediaRequest::Offer(_))) => "offer?".to_owned(),
-            Command::Say(RoomRequest::Media(MediaRequest::Receive { from, reception })) => {
+            Command::Say(RoomRequest::Media { request: MediaRequest::Offer(_), .. }) => {
+                "offer?".to_owned()
+            }
+            Command::Say(RoomRequest::Media {
+                request: MediaRequest::Receive { from, reception },
+                ..
+            }) => {
                 format!("receive {from} {:?}", reception.video)
             }
             Command::Say(other) => format!("{other:?}"),
@@ -143,7 +148,7 @@ fn media_are_asked_for_once_and_again_ever_more_slowly_when_they_end() {
     let mut waits = Vec::new();
     for _ in 0..9 {
         stay.handle_told(offer(), now);
-        stay.handle_told(Told::MediaClosed { reason: "lost".into() }, now);
+        stay.handle_told(Told::MediaClosed { stream: None, reason: "lost".into() }, now);
         assert_eq!(said(&mut stay), ["answer", "media over: lost"]);
         let due = stay.poll_timeout().unwrap();
         waits.push(due - now);

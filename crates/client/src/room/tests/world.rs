@@ -104,12 +104,12 @@ impl Member {
         let mut tracks: Vec<String> = Vec::new();
         for event in &self.events {
             match event {
-                RoomEvent::Track(RoomTrack { peer, track }) => {
+                RoomEvent::Track(RoomTrack { peer, track, .. }) => {
                     let name = name(peer, track.kind());
                     assert!(!tracks.contains(&name), "{name} came twice");
                     tracks.push(name);
                 }
-                RoomEvent::TrackEnded { peer, kind } => {
+                RoomEvent::TrackEnded { peer, kind, .. } => {
                     let name = name(peer, *kind);
                     assert!(tracks.contains(&name), "{name} ended twice");
                     tracks.retain(|known| *known != name);

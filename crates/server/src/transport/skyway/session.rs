@@ -111,7 +111,7 @@ impl Session {
             Request::Send { signal, .. } if signal.weight() > limit => {
                 Some(Refusal::FrameTooBig(limit))
             }
-            Request::Room { request: RoomRequest::Media(request), .. }
+            Request::Room { request: RoomRequest::Media { request, .. }, .. }
                 if request.weight() > limit =>
             {
                 Some(Refusal::FrameTooBig(limit))
