@@ -12,7 +12,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 main() {
-  local mode=${1:-full}
+  local mode=${1:-full} part
   case $mode in
     full | quick | slow) ;;
     *) echo "usage: ./test.sh [quick|slow]" >&2; exit 2 ;;
@@ -24,6 +24,11 @@ main() {
   # The Rust tests talk to PeerServer, which comes from there too.
   need npm npm
   check "npm packages" npm ci --prefix e2e --ignore-scripts
+  # The page is made with the SDK.
+  for part in sdk/browser sdk/page; do
+    check "npm packages of $part" npm ci --prefix $part --ignore-scripts
+    page_tests npm test --prefix $part
+  done
   check "formatting" cargo fmt --all --check
   check "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
   rust_tests cargo test --workspace --locked --no-fail-fast
@@ -70,6 +75,11 @@ check() {
 # rust_tests COMMAND...: counts what the test runner of Rust reports.
 rust_tests() {
   counted "Rust tests" 's/^test result:.* ([0-9]+) passed.*/\1/p' 's/^test result:.* ([0-9]+) failed.*/\1/p' "$@"
+}
+
+# page_tests COMMAND...: counts what Vitest reports.
+page_tests() {
+  counted "tests of pages" 's/^ *Tests .*[^0-9]([0-9]+) passed.*/\1/p' 's/^ *Tests +([0-9]+) failed.*/\1/p' env NO_COLOR=1 "$@"
 }
 
 # browser_tests COMMAND...: counts what the test runner of Node reports.

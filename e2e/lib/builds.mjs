@@ -1,5 +1,5 @@
 // The published builds of PeerJS and SkyWay, fetched from the npm registry into .cache and read from their verified
-// tarballs.
+// tarballs, and the build of our own SDK, `peerway`.
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,6 +10,9 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const cache = fileURLToPath(new URL('../.cache/', import.meta.url));
+const ownSdk = process.env.E2E_SDK ?? fileURLToPath(new URL('../../sdk/browser/', import.meta.url));
+
+export const OURS = 'peerway';
 
 // `npm pack` and not `npm install`: the dependencies of peerjs 0.3.14 and skyway-js 1.1.20 include a git repository, and
 // the builds need none. A bare version is one of PeerJS.
@@ -44,11 +47,12 @@ const builds = {
   },
 };
 
-export const scriptOf = (client) => builds[client].script;
+export const scriptOf = (client) => (client === OURS ? 'dist/peerway.js' : builds[client].script);
 
 export const isSkyway = (client) => client.startsWith('skyway-js-');
 
 export async function readBuild(client, path) {
+  if (client === OURS) return readFile(`${ownSdk}/${path}`);
   const tarball = await verifiedTarball(client);
   const { stdout } = await run('tar', ['-xzOf', tarball, `package/${path}`], {
     encoding: 'buffer',

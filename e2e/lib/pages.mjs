@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 
-import { isSkyway, readBuild, scriptOf } from './builds.mjs';
+import { isSkyway, OURS, readBuild, scriptOf } from './builds.mjs';
 
 const types = { html: 'text/html; charset=utf-8', js: 'text/javascript', mjs: 'text/javascript' };
 
@@ -49,9 +49,10 @@ export class Pages {
 function tab(query) {
   const client = query.get('client');
   const scripts = [`/peerjs/${client}/${scriptOf(client)}`, '/page/samples.js', '/page/harness.js'];
-  if (isSkyway(client)) {
+  if (isSkyway(client) || client === OURS) {
     scripts.push('/page/rooms.js', '/page/pictures.js', '/page/sfu.js', '/page/frames.js');
   }
+  if (client === OURS) scripts.push('/page/sdk.js');
   if (query.get('webSocket') === 'false') {
     scripts.unshift('/page/dead_websocket.js');
   }

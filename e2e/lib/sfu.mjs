@@ -12,8 +12,8 @@ export class SfuTab extends SkywayTab {
   mark = ((marksGiven += 1) % 255) + 1;
 
   // Makes the tab a member without waiting for it. `kinds`: what it publishes; `busy`: in pictures that cost much.
-  async enter(name, { kinds = BOTH, busy } = {}) {
-    const index = await this.run((...args) => e2e.enter(...args), name, this.mark, kinds, busy);
+  async enter(name, { kinds = BOTH, busy = false, mode = 'sfu' } = {}) {
+    const index = await this.run((...args) => e2e.enter(...args), name, this.mark, kinds, busy, mode);
     return new SfuMember(this, index, name, kinds);
   }
 
@@ -27,7 +27,7 @@ export class SfuTab extends SkywayTab {
   }
 }
 
-class SfuMember extends Membership {
+export class SfuMember extends Membership {
   constructor(tab, index, room, kinds) {
     super(tab, index);
     this.room = room;

@@ -8,7 +8,7 @@ window.e2e = (() => {
     if (serializers) options.serializers = Object.fromEntries(serializers.map((name) => [name, window[name]]));
     const peer = id === null ? new Peer(options) : new Peer(id, options);
     api.peer = peer;
-    for (const name of ['open', 'disconnected', 'close', 'expiresin']) {
+    for (const name of ['open', 'disconnected', 'close', 'expiresin', 'reconnecting', 'reconnected']) {
       peer.on(name, (detail) => events.push([name, detail ?? null]));
     }
     peer.on('error', (error) => events.push(['error', error.type, error.message]));
@@ -27,7 +27,7 @@ window.e2e = (() => {
 
   function follow(connection) {
     const link = { connection, events: [], received: [] };
-    for (const name of ['open', 'close']) {
+    for (const name of ['open', 'close', 'track', 'removeStream']) {
       connection.on(name, () => link.events.push([name]));
     }
     connection.on('error', (error) => link.events.push(['error', String(error.type ?? error)]));

@@ -2,10 +2,10 @@
 
 (() => {
   // `kinds`: what it publishes; `busy`: in pictures that cost much.
-  async function enter(name, mark, kinds, busy) {
+  async function enter(name, mark, kinds, busy, mode = 'sfu') {
     const stream = kinds.length ? await e2e.media(mark, kinds, busy) : undefined;
     const joinedAt = performance.now();
-    const room = e2e.peer.joinRoom(name, { mode: 'sfu', stream });
+    const room = e2e.peer.joinRoom(name, { mode, stream });
     const index = e2e.record(room);
     const record = Object.assign(e2e.rooms[index], { joinedAt, offers: [], answers: [], seen: [], mark });
     room.on('stream', (stream) => {
@@ -32,10 +32,16 @@
     room.call();
   }
 
+  // The connection to the server, or those to the others of a mesh room.
+  function rtcsOf(room) {
+    const connections = Object.values(room.connections ?? {}).flat();
+    return [room, ...connections].map(e2e.rtcOf).filter((rtc) => rtc);
+  }
+
   // What there is of each stream that has been told and still has tracks that are open to be fed.
   async function views(index) {
     const { room, seen, joinedAt } = e2e.rooms[index];
-    const receivers = e2e.rtcOf(room)?.getReceivers() ?? [];
+    const receivers = rtcsOf(room).flatMap((rtc) => rtc.getReceivers());
     return Promise.all(
       seen.map(async ({ stream, peer, kinds, view }) => {
         const { first, last, ...counts } = view;
