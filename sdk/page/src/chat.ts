@@ -18,7 +18,7 @@ export interface Chat {
 
 // `send` says whether it went out.
 export function chat(label: string, send: (text: string) => boolean): Chat {
-  const log = el('ol', { class: 'log', role: 'log', 'aria-label': label, tabindex: '0' });
+  const log = el('div', { class: 'log', role: 'log', 'aria-label': label, tabindex: '0' });
   const input = el('input', { type: 'text', 'aria-label': texts.chat.message, placeholder: texts.chat.message, autocomplete: 'off', enterkeyhint: 'send', maxlength: '20000' });
   const form = el('form', { class: 'line-form' }, input, el('button', { type: 'submit', class: 'primary' }, texts.chat.send));
   form.addEventListener('submit', (event) => {
@@ -39,11 +39,11 @@ export function chat(label: string, send: (text: string) => boolean): Chat {
 
   function said(who: string, text: string, mine: boolean): void {
     const head = el('span', { class: 'who' }, `${who} `, el('time', {}, clockTime()));
-    add(el('li', { class: mine ? 'said mine' : 'said' }, head, el('span', { class: 'text' }, text)));
+    add(el('div', { class: mine ? 'said mine' : 'said' }, head, el('span', { class: 'text' }, text)));
   }
 
   function happened(text: string): void {
-    add(el('li', { class: 'event' }, text));
+    add(el('div', { class: 'event' }, text));
   }
 
   return { element: el('div', { class: 'chat' }, log, form), form, said, happened, add };

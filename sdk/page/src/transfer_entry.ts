@@ -26,7 +26,7 @@ export interface Transfer {
 const PREVIEW = /^image\/(png|jpeg|gif|webp|avif)$/;
 
 export class TransferEntry {
-  readonly element: HTMLLIElement;
+  readonly element: HTMLElement;
   readonly #transfer: Transfer;
   readonly #bar: HTMLProgressElement;
   readonly #words = el('p', { class: 'soft' });
@@ -42,7 +42,7 @@ export class TransferEntry {
       this.settle(texts.files.cancelled);
       transfer.cancel();
     });
-    this.element = el('li', { class: mine ? 'file mine' : 'file' }, head, el('strong', {}, name), this.#bar, this.#words, this.#cancel);
+    this.element = el('div', { class: mine ? 'file mine' : 'file' }, head, el('strong', {}, name), this.#bar, this.#words, this.#cancel);
     if (mine) this.#words.textContent = texts.files.waiting;
     else this.#words.textContent = texts.files.offered(this.#size());
     transfer.on('accept', () => (this.#words.textContent = ''));

@@ -335,19 +335,19 @@ struct Knock {
     client: ClientAddress,
     admitted: Result<(PeerAddress, Proof), Refusal>,
     versioned: bool,
-    greeting: Option<Box<String>>,
+    greeting: Option<Box<str>>,
 }
 
 /// OPEN with what `GET /v1/ice` would answer, or with no servers at all: who was let in has shown
 /// all that it asks for.
-fn greeting(edge: &Edge, key: &str, headers: &HeaderMap) -> Box<String> {
+fn greeting(edge: &Edge, key: &str, headers: &HeaderMap) -> Box<str> {
     let app = edge.apps.find(key).filter(|app| edge.may_relay(app).is_ok());
     let host = asked_host(headers, edge.config.proxied);
     let servers = app.zip(edge.ice.as_ref()).and_then(|(app, ice)| {
         let servers = ice.servers(Form::Colon, app.key.as_str(), &host)?;
         serde_json::to_string(&servers).ok()
     });
-    Box::new(peerjs::open_with(servers.as_deref().unwrap_or(r#"{"iceServers":[]}"#)))
+    peerjs::open_with(servers.as_deref().unwrap_or(r#"{"iceServers":[]}"#)).into_boxed_str()
 }
 
 /// A session whose peer is being opened, or that only tells why it is not.

@@ -29,10 +29,8 @@ pub(super) struct Identity {
     pub(super) me: PeerId,
     /// The client announced a version: it is 1.4.0 or later and needs no PING messages.
     pub(super) versioned: bool,
-    /// The OPEN of a client that asked for more than the word. Boxed twice: few ask, and every
-    /// session has the place for it.
-    #[expect(clippy::box_collection, reason = "a thin pointer")]
-    pub(super) greeting: Option<Box<String>>,
+    /// The OPEN of a client that asked for more than the word.
+    pub(super) greeting: Option<Box<str>>,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the client")]
@@ -170,7 +168,7 @@ impl SocketSession {
     fn encode(&mut self, event: &Event) {
         let mut text = String::new();
         match self.identity.greeting.take_if(|_| *event == Event::Opened) {
-            Some(greeting) => text = *greeting,
+            Some(greeting) => text = greeting.into_string(),
             None => peerjs::encode(event, &self.identity.me, &mut text),
         }
         if !text.is_empty() {
