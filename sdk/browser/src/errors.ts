@@ -38,6 +38,7 @@ export type RoomErrorType =
   | 'no_sfu'
   | 'mesh_room'
   | 'publishers_full'
+  | 'too_many_streams'
   | 'room_data'
   | 'invalid_room'
   | 'media';

@@ -41,7 +41,14 @@ impl Unit {
         let peer = PeerAddress { app: app.clone(), peer: PeerId::new("ann").unwrap() };
         let room = RoomAddress { app, room: RoomName::new(room).unwrap() };
         let profile = MediaProfile::default();
-        self.handle.perform(MediaCommand::Open { leg, room, peer, profile });
+        self.handle.perform(MediaCommand::Open {
+            leg,
+            room,
+            peer,
+            stream: None,
+            owner: leg,
+            profile,
+        });
         self.handle.perform(MediaCommand::Offer(leg));
     }
 

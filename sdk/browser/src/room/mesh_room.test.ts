@@ -12,7 +12,9 @@ function enter(id: string, options: RoomOptions, ...others: string[]) {
   const room = new MeshRoom(context, 'tea', options);
   const told: string[] = [];
   for (const event of ['stream', 'removeStream'] as const) {
-    room.on(event, ({ peerId, streamName }) => told.push([event, peerId, ...(streamName ? [streamName] : [])].join(' ')));
+    room.on(event, ({ peerId, streamName }) =>
+      told.push([event, peerId, ...(streamName ? [streamName] : [])].join(' ')),
+    );
   }
   room.on('error', ({ message }) => told.push(`error ${message}`));
   const hear = (type: string, src: string, payload?: unknown) => room.handleFrame({ type, room: 'tea', src, payload });

@@ -88,7 +88,8 @@ export class MeshRoom extends Room {
       ties.map(async (tie) => {
         if (tie.name !== name || (name && !tie.isOutgoing)) return;
         if (name) this.#drop(peer, tie);
-        else await tie.call.replaceStream(new MediaStream()).catch((error: unknown) => this.#callAgain(peer, tie, error));
+        else
+          await tie.call.replaceStream(new MediaStream()).catch((error: unknown) => this.#callAgain(peer, tie, error));
       }),
     );
     await Promise.all(changes);
@@ -155,17 +156,9 @@ export class MeshRoom extends Room {
   }
 
   #settings(publication: Publication | undefined): CallOption {
-    const { videoBandwidth, audioBandwidth, videoCodec, audioCodec, videoReceiveEnabled, audioReceiveEnabled } = this.options;
+    const { mode, stream, simulcast, largestMessage, metadata, connectionId, ...call } = this.options;
     const maxBitrate = publication?.options.maxBitrate;
-    const settings = {
-      videoBandwidth: maxBitrate ? maxBitrate / 1000 : videoBandwidth,
-      audioBandwidth,
-      videoCodec,
-      audioCodec,
-      videoReceiveEnabled,
-      audioReceiveEnabled,
-    };
-    return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+    return maxBitrate ? { ...call, videoBandwidth: maxBitrate / 1000 } : call;
   }
 
   #add(peer: string, tie: Tie): void {
@@ -186,12 +179,16 @@ export class MeshRoom extends Room {
 
   #callLater(peer: string, name: string): void {
     const count = this.#retries.get(peer)?.count ?? 0;
-    if (count >= MOST_RETRIES) return this.fault(new PeerError('media', `no media connection with ${peer} could be made`));
+    if (count >= MOST_RETRIES)
+      return this.fault(new PeerError('media', `no media connection with ${peer} could be made`));
     clearTimeout(this.#retries.get(peer)?.timer);
-    const timer = setTimeout(() => {
-      const publication = this.#publications.find(name);
-      if (this.open && !this.#tie(peer, name) && (publication || !name)) this.#call(peer, publication);
-    }, FIRST_RETRY_MS * 2 ** count);
+    const timer = setTimeout(
+      () => {
+        const publication = this.#publications.find(name);
+        if (this.open && !this.#tie(peer, name) && (publication || !name)) this.#call(peer, publication);
+      },
+      FIRST_RETRY_MS * 2 ** count,
+    );
     this.#retries.set(peer, { timer, count: count + 1 });
   }
 

@@ -14,7 +14,11 @@ function enter(options: RoomOptions = {}) {
   const told: string[] = [];
   for (const event of ['open', 'peerJoin', 'peerLeave', 'data', 'log', 'error', 'close'] as const) {
     room.on(event, (detail?: unknown) =>
-      told.push(detail === undefined ? event : `${event} ${detail instanceof Error ? (detail as { type?: string }).type : JSON.stringify(detail)}`),
+      told.push(
+        detail === undefined
+          ? event
+          : `${event} ${detail instanceof Error ? (detail as { type?: string }).type : JSON.stringify(detail)}`,
+      ),
     );
   }
   const hear = (type: string, rest: object = {}) => room.handleFrame({ type, room: 'tea', ...rest });
@@ -109,7 +113,11 @@ test('what others say is told, and what cannot be read is an error', () => {
   hear('ROOM-DATA', { src: 'bob', payload: { hi: 1 } });
   hear('ROOM-DATA', { src: 'bob' });
   hear('ROOM-DATA', { src: 'bob', payload: {}, attachments: ['*'] });
-  expect(told.slice(1)).toEqual(['data {"src":"bob","data":{"hi":1}}', 'data {"src":"bob","data":null}', 'error room_data']);
+  expect(told.slice(1)).toEqual([
+    'data {"src":"bob","data":{"hi":1}}',
+    'data {"src":"bob","data":null}',
+    'error room_data',
+  ]);
 });
 
 test('the log is asked for once and told to all who wait', async () => {
@@ -192,7 +200,15 @@ test('frames that make no sense are left alone', () => {
   const { room, told, hear } = enter();
   room.handleSession('open');
   for (const payload of [undefined, null, 7, 'x', [], { members: 7 }, { members: [7, null] }]) {
-    for (const type of ['ROOM-JOINED', 'ROOM-LEFT', 'ROOM-MEMBERS', 'ROOM-LOG', 'ROOM-DATA', 'ROOM-OFFER', 'ROOM-WHAT']) {
+    for (const type of [
+      'ROOM-JOINED',
+      'ROOM-LEFT',
+      'ROOM-MEMBERS',
+      'ROOM-LOG',
+      'ROOM-DATA',
+      'ROOM-OFFER',
+      'ROOM-WHAT',
+    ]) {
       hear(type, { payload });
     }
   }

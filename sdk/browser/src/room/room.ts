@@ -2,7 +2,7 @@
 // Fed with frames and the session's state; what it says goes to the line. Media are the business of the two kinds.
 
 import { Emitter } from '../emitter.js';
-import { PeerError, type RoomErrorType } from '../errors.js';
+import { PeerError, type ErrorType } from '../errors.js';
 import type { Frame } from '../signalling/frame.js';
 import { packRoomData, type RoomMessage, unpackRoomData } from './room_data.js';
 import { parseLog, skywayLog } from './room_log.js';
@@ -198,7 +198,10 @@ export abstract class Room extends Emitter<RoomEvents> implements RoomInbox {
   protected fault(error: unknown): void {
     if (this.#state === 'over') return;
     const known = error instanceof PeerError;
-    this.emit('error', known ? error : new PeerError('room-error', error instanceof Error ? error.message : String(error), error));
+    this.emit(
+      'error',
+      known ? error : new PeerError('room-error', error instanceof Error ? error.message : String(error), error),
+    );
   }
 
   #ask(): void {
@@ -264,11 +267,11 @@ export abstract class Room extends Emitter<RoomEvents> implements RoomInbox {
       this.fault(new PeerError(type, message));
       if (!this.over) this.#ask();
     } else if (this.#state === 'in') {
-      const error = new PeerError(type as RoomErrorType, message);
+      const error = new PeerError(type as ErrorType, message);
       this.fault(error);
       if (!this.over) this.handleRefused(error);
     } else {
-      this.#fail(type as RoomErrorType, message);
+      this.#fail(type as ErrorType, message);
     }
   }
 
@@ -289,10 +292,13 @@ export abstract class Room extends Emitter<RoomEvents> implements RoomInbox {
     const json = new TextEncoder().encode(JSON.stringify(payload)).length;
     const size = attachments.reduce((sum, part) => sum + part.length + 3, json + FRAME_ROOM);
     if (size <= most) return;
-    throw new PeerError('room_data', `${size} bytes are more than a room takes at once, ${most}: send a file to each member`);
+    throw new PeerError(
+      'room_data',
+      `${size} bytes are more than a room takes at once, ${most}: send a file to each member`,
+    );
   }
 
-  #fail(type: RoomErrorType | 'room-error', message: string): void {
+  #fail(type: ErrorType, message: string): void {
     const error = new PeerError(type, message);
     this.fault(error);
     this.#end(error);

@@ -27,7 +27,11 @@ describe('what members say', () => {
     const packed = await packRoomData([new Uint8Array([1]), new Blob(['ab']), new Uint8Array([2])]);
     expect(packed.attachments).toEqual(['AQ==', 'YWI=', 'Ag==']);
     const [first, second, third] = unpackRoomData(packed.payload, packed.attachments) as ArrayBuffer[];
-    expect([first, second, third].map((part) => [...new Uint8Array(part as ArrayBuffer)])).toEqual([[1], [97, 98], [2]]);
+    expect([first, second, third].map((part) => [...new Uint8Array(part as ArrayBuffer)])).toEqual([
+      [1],
+      [97, 98],
+      [2],
+    ]);
   });
 
   test('more bytes than a function takes arguments come back', () => {
@@ -55,7 +59,13 @@ describe('what members say', () => {
 describe('the log', () => {
   const wire = [
     { timestamp: 1, src: 'alice', action: 'joined', mode: 'mesh' },
-    { timestamp: 2, src: 'alice', action: 'data', payload: { x: { _placeholder: true, num: 0 } }, attachments: ['AQ=='] },
+    {
+      timestamp: 2,
+      src: 'alice',
+      action: 'data',
+      payload: { x: { _placeholder: true, num: 0 } },
+      attachments: ['AQ=='],
+    },
     { timestamp: 3, src: 'alice', action: 'left' },
     { timestamp: 'x', src: 'alice', action: 'left' },
     { timestamp: 4, src: 'alice', action: 'danced' },

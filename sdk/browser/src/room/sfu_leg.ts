@@ -36,6 +36,8 @@ export class SfuLeg {
   #dead = '';
   // What it was begun with; it counts for the connection's life.
   #simulcast = false;
+  // For an offer that has not come.
+  #asked = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #retry = FIRST_RETRY_MS;
   #waiters: Waiter[] = [];
@@ -60,6 +62,7 @@ export class SfuLeg {
     // One that is over, or of another kind, is not to be continued.
     const restart = this.#dead !== '' || (this.#link !== undefined && this.#simulcast !== simulcast);
     this.#simulcast = simulcast;
+    this.#asked = true;
     this.#host.say('ROOM-GET-OFFER', { simulcast, ...(restart && { restart }), ...this.#tag() });
     this.#timer = setTimeout(() => this.ask(), OFFER_MS);
   }
@@ -86,6 +89,7 @@ export class SfuLeg {
     this.#enqueue(async () => {
       if (this.#closed || iceUser(offer.sdp) === this.#dead) return;
       clearTimeout(this.#timer);
+      this.#asked = false;
       if (this.#link?.iceUser !== iceUser(offer.sdp)) await this.#begin(offer);
       const link = this.#link;
       if (!link) return;
@@ -99,9 +103,11 @@ export class SfuLeg {
 
   // The server has ended the connection, or it broke.
   handleLost(reason: string): void {
-    if (!this.#link) return this.#askLater();
-    this.#dead = this.#link.iceUser;
-    this.#link.close();
+    // Told of one that we know is over; unless it is what we asked for that the server cannot make.
+    if (!this.#link && !this.#asked) return;
+    this.#asked = false;
+    this.#dead = this.#link?.iceUser ?? this.#dead;
+    this.#link?.close();
     this.#link = undefined;
     this.#host.fault(new PeerError('media', `the media connection ended and is made again: ${reason}`));
     this.#askLater();

@@ -23,7 +23,8 @@ export function parseOffer(payload: unknown): RoomOffer | undefined {
   if (typeof sdp !== 'string') return undefined;
   const owners = new Map<string, Owner>();
   for (const [stream, owner] of Object.entries(streams ?? {})) {
-    const { peer, name } = typeof owner === 'string' ? { peer: owner, name: '' } : ((owner ?? {}) as Record<string, unknown>);
+    const { peer, name } =
+      typeof owner === 'string' ? { peer: owner, name: '' } : ((owner ?? {}) as Record<string, unknown>);
     if (typeof peer === 'string') owners.set(stream, { peer, name: typeof name === 'string' ? name : '' });
   }
   return { sdp, streams: owners };

@@ -93,7 +93,11 @@ function trackOf({ stream }: Outgoing, kind: string): MediaStreamTrack | undefin
   return stream?.getTracks().find((track) => track.kind === kind);
 }
 
-async function send(transceiver: RTCRtpTransceiver, track: MediaStreamTrack | undefined, { options }: Outgoing): Promise<void> {
+async function send(
+  transceiver: RTCRtpTransceiver,
+  track: MediaStreamTrack | undefined,
+  { options }: Outgoing,
+): Promise<void> {
   const { sender } = transceiver;
   transceiver.direction = track ? 'sendonly' : 'inactive';
   if (sender.track !== (track ?? null)) await sender.replaceTrack(track ?? null);

@@ -64,7 +64,11 @@ test('it asks for an offer, answers it with what it sends, and is through when c
 test('who only listens sends nothing', async () => {
   const { offer } = await enter();
   await offer('u1');
-  expect(link().getTransceivers().map(({ direction }) => direction)).toEqual(['inactive', 'inactive']);
+  expect(
+    link()
+      .getTransceivers()
+      .map(({ direction }) => direction),
+  ).toEqual(['inactive', 'inactive']);
 });
 
 test('a stream is told once, with all its tracks, and ends when its lines do', async () => {
@@ -192,6 +196,16 @@ test('a connection that is lost is made again with growing pauses, and not to be
   await vi.advanceTimersByTimeAsync(1);
   expect(context.news()).toEqual(['ROOM-GET-OFFER {"simulcast":false,"restart":true}']);
   expect(told).toEqual(['stream alice video', 'error media', 'error media']);
+});
+
+test('a server without room for it is asked again later', async () => {
+  const { context, told, hear } = await enter();
+  context.said.length = 0;
+  await hear('ROOM-MEDIA-CLOSED', { msg: 'full' });
+  await hear('ROOM-MEDIA-CLOSED', { msg: 'of an earlier one' });
+  await vi.advanceTimersByTimeAsync(500);
+  expect(context.news()).toEqual(['ROOM-GET-OFFER {"simulcast":false}']);
+  expect(told).toEqual(['error media']);
 });
 
 test('a path that comes back in time is not given up', async () => {

@@ -11,6 +11,9 @@ import { SfuStreams } from './sfu_streams.js';
 import type { RoomContext } from './context.js';
 import type { PublishOptions, Reception, RoomOptions, RoomStream } from './types.js';
 
+// Refusals of what is published.
+const UNPUBLISHED = ['publishers_full', 'too_many_streams', 'no_sfu'];
+
 export class SFURoom extends Room {
   readonly mode = 'sfu';
   readonly #publications = new Publications();
@@ -96,7 +99,7 @@ export class SFURoom extends Room {
   }
 
   protected override handleRefused(error: PeerError<string>): void {
-    if (error.type === 'publishers_full' || error.type === 'no_sfu') for (const leg of this.#legs.values()) leg.refuse(error);
+    if (UNPUBLISHED.includes(error.type)) for (const leg of this.#legs.values()) leg.refuse(error);
   }
 
   protected handleEnd(why: PeerError<string>): void {

@@ -1,6 +1,6 @@
 // What rooms are made of and what they tell, as applications see it.
 
-import type { PeerError, RoomErrorType } from '../errors.js';
+import type { PeerError } from '../errors.js';
 import type { CallOption } from '../options.js';
 
 export type RoomMode = 'mesh' | 'sfu';
@@ -58,6 +58,7 @@ export type RoomEvents = {
   log: [entries: string[]];
   // Who is heard most; null when nobody is.
   activeSpeaker: [peerId: string | null];
-  error: [error: PeerError<RoomErrorType | 'room-error'>];
+  // `close` follows if that is the end.
+  error: [error: PeerError];
   close: [];
 };

@@ -35,7 +35,9 @@ export class FakeContext implements RoomContext {
 
   // What was said since the last question: `ROOM-JOIN {"mode":"mesh"}`.
   news(): string[] {
-    return this.said.splice(0).map(({ type, payload }) => (payload === undefined ? type : `${type} ${JSON.stringify(payload)}`));
+    return this.said
+      .splice(0)
+      .map(({ type, payload }) => (payload === undefined ? type : `${type} ${JSON.stringify(payload)}`));
   }
 }
 

@@ -10,7 +10,7 @@ use peerway_media::{
     Datagram, Event as RouterEvent, LegId, LegOptions, LocalAddress, MediaRouter,
     Output as RouterOutput, RoomId, RouterOptions, Transport,
 };
-use peerway_protocol::PeerId;
+use peerway_protocol::{MediaStream, PeerId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::{Front, LocalTrack, MediaSelection, RoomOffer, TrackCommand, TrackRequest};
@@ -385,7 +385,8 @@ impl World {
         let peers: BTreeMap<LegId, String> =
             self.members.iter().map(|(leg, member)| (*leg, member.peer.clone())).collect();
         let named = |(stream, of): &(String, LegId)| {
-            Some((Arc::from(stream.as_str()), PeerId::new(peers.get(of)?).unwrap()))
+            let peer = PeerId::new(peers.get(of)?).unwrap();
+            Some(MediaStream { id: Arc::from(stream.as_str()), peer, name: None })
         };
         let streams = streams.iter().filter_map(named).collect();
         let Some(member) = self.members.get_mut(&leg) else { return };
