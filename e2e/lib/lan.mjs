@@ -50,7 +50,17 @@ export class Lan {
 
   // Another host behind a box of its own, which counts the bytes that go out. `blocked`: what it does not let out, as
   // matches of nftables.
-  async hostBehindNat(kind, blocked = []) {
+  hostBehindNat(kind, blocked = []) {
+    return this.#hostBehind(() => rules(kind, blocked));
+  }
+
+  // Another host behind a box that lets everything through in both directions and translates its address, as clouds do
+  // it for their machines.
+  hostInCloud() {
+    return this.#hostBehind(oneToOne);
+  }
+
+  async #hostBehind(rulesFor) {
     const box = await this.host();
     const number = box.address.split('.').at(-1);
     const host = await this.#start(`inner${number}`, this.hub);
@@ -61,7 +71,7 @@ export class Lan {
       ip link set lan up
       echo 1 > /proc/sys/net/ipv4/ip_forward
       nft -f - <<'END'
-      ${rules(kind, blocked)}
+      ${rulesFor(host)}
 END`);
     await host.sh(`
       ip address add ${host.address}/24 dev wire
@@ -118,6 +128,18 @@ function rules(kind, blocked) {
       }
     }`;
 }
+
+const oneToOne = ({ address }) => `
+    table ip nat {
+      chain prerouting {
+        type nat hook prerouting priority dstnat;
+        iifname "wire" dnat to ${address};
+      }
+      chain postrouting {
+        type nat hook postrouting priority srcnat;
+        oifname "wire" masquerade;
+      }
+    }`;
 
 // How many bytes went to the TURN server over each transport.
 export async function bytesToTurn(host) {

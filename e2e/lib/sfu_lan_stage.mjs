@@ -3,6 +3,10 @@
 //   hub 45.0.0.1 --+-- host11: first seat
 //                  +-- host12: second seat
 //
+// In a cloud the server is on a machine whose address the seats cannot reach, and is told that of the box before it:
+//
+//   box 45.0.0.13 | 192.168.13.1 ---- server 192.168.13.2
+//
 // What a test does to the cables is undone after it.
 
 import { launchOn } from './browsers.mjs';
@@ -13,23 +17,35 @@ import { CLIENT, OPERATORS, SfuStage } from './sfu_stage.mjs';
 import { KEY } from './skyway.mjs';
 
 export class SfuLanStage extends SfuStage {
-  constructor() {
+  #inCloud;
+  #machine;
+
+  constructor({ inCloud = false } = {}) {
     super('chromium');
+    this.#inCloud = inCloud;
   }
 
   async raise() {
     this.lan = await Lan.lay();
-    const { hub } = this.lan;
+    const hosts = [await this.lan.host(), await this.lan.host()];
+    this.#machine = this.#inCloud ? await this.lan.hostInCloud() : this.lan.hub;
     this.server = await this.startServer();
-    this.pages = await Pages.start(await hub.listen());
-    const origin = this.pages.originOn(hub.address);
-    for (const host of [await this.lan.host(), await this.lan.host()]) {
-      this.seats.push({ host: hub.address, machine: host, browser: await launchOn(host, 'chromium', origin) });
+    this.pages = await Pages.start(await this.#machine.listen());
+    const origin = this.pages.originOn(this.addressOfServer);
+    for (const host of hosts) {
+      const browser = await launchOn(host, 'chromium', origin);
+      this.seats.push({ host: this.addressOfServer, machine: host, browser });
     }
   }
 
+  // Where the seats find it.
+  get addressOfServer() {
+    return (this.#machine.box ?? this.#machine).address;
+  }
+
   startServer() {
-    return Server.start({ apps: [{ key: KEY }], tables: OPERATORS, flags: ['--no-turn'], host: this.lan.hub });
+    const sfu = this.#inCloud ? { external_addresses: [this.addressOfServer] } : {};
+    return Server.start({ apps: [{ key: KEY }], tables: { ...OPERATORS, sfu }, flags: ['--no-turn'], host: this.#machine });
   }
 
   async strike() {

@@ -10,6 +10,9 @@ import { on, Stage } from './stage.mjs';
 
 export const CLIENT = 'skyway-js-4.4.5';
 
+// Of an app in whose rooms one member may publish at a time.
+export const KEY_OF_ONE = '5e1f0001-cafe-4bad-8bad-0123456789ab';
+
 // Lets a test ask for the reports of rooms.
 export const OPERATORS = { metrics: { token: 'of those who run the tests' } };
 
@@ -42,7 +45,8 @@ export class SfuStage extends Stage {
   async startServer() {
     // Not on the loopback interface alone, which Firefox does not use where there is another.
     const tables = { ...OPERATORS, sfu: { udp: [`${await freeTcpPort()}`] } };
-    return Server.start({ apps: [{ key: KEY }], tables, flags: ['--no-turn'] });
+    const apps = [{ key: KEY }, { key: KEY_OF_ONE, publishers_per_room: 1 }];
+    return Server.start({ apps, tables, flags: ['--no-turn'] });
   }
 
   tabClass() {

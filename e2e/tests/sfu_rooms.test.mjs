@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { BOTH, sections } from '../lib/sfu.mjs';
-import { allGetAll, inRooms, othersOf } from '../lib/sfu_stage.mjs';
+import { allGetAll, CLIENT, inRooms, KEY_OF_ONE, othersOf } from '../lib/sfu_stage.mjs';
 import { freshId } from '../lib/tab.mjs';
 
 inRooms((stage) => {
@@ -239,6 +239,28 @@ inRooms((stage) => {
       (await bob.errors()).map(({ type }) => type),
       ['room-error'],
     );
+  });
+
+  stage.test('who is one too many to publish is told, gets the others, and comes when there is room', {}, async () => {
+    const tabs = [await stage.tab(CLIENT), await stage.tab(CLIENT), await stage.tab(CLIENT)];
+    for (const tab of tabs) tab.options.key = KEY_OF_ONE;
+    await Promise.all([tabs[0].open(), tabs[1].open()]);
+    const [alice] = await stage.enter(freshId('room'), tabs.slice(0, 1));
+    await alice.path();
+
+    const [bob] = await stage.enter(alice.room, tabs.slice(1, 2));
+    const carol = await tabs[2].enterByFrames(alice.room);
+
+    for (const other of [bob, carol]) await other.gets([alice]);
+    assert.deepEqual(await bob.tab.sees('error'), ['room-error']);
+    assert.match((await bob.tab.errors())[0].message, /the limit is 1 publishers$/);
+    assert.deepEqual(await carol.sees('error'), ['publishers_full']);
+    assert.deepEqual(await alice.told(), []);
+    await carol.close();
+    await alice.close();
+    const [again] = await stage.enter(alice.room, [alice.tab], { kinds: [] });
+    await again.gets([bob]);
+    assert.equal((await bob.tab.errors()).length, 1);
   });
 
   stage.test('an offer is as skyway-js needs it', {}, async () => {

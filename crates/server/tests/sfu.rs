@@ -126,16 +126,22 @@ async fn garbage_is_counted_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn who_may_not_publish_any_more_is_told_and_listens() {
+async fn who_is_one_too_many_to_publish_is_told_and_listens_until_there_is_room() {
     let server = server(|config| config.sfu.publishers_per_room = 1).await;
     let ann = Member::join(&server, "ann", "r", VIDEO, Path::Udp).await;
     ann.until("the connection", |client| client.connected_at.is_some()).await;
     let ben = Member::join(&server, "ben", "r", VIDEO, Path::Udp).await;
     let told = ben.until_heard("ROOM-ERROR").await;
     assert_eq!(told["payload"]["type"], "publishers_full", "{told}");
-    ben.until("ann's pictures", |client| client.tracks.values().any(|it| it.packets.len() > 20))
-        .await;
+    let pictures = |client: &Client| client.tracks.values().any(|it| it.packets.len() > 20);
+    ben.until("ann's pictures", pictures).await;
     assert!(ann.client().tracks.is_empty());
+
+    ann.say(&json!({"type": "ROOM-LEAVE", "room": "r"}));
+    ben.until_heard("ROOM-LEFT").await;
+    let cat = Member::join(&server, "cat", "r", NOTHING, Path::Udp).await;
+    cat.until("ben's pictures", pictures).await;
+    server.assert_well().await;
 }
 
 #[tokio::test]

@@ -95,6 +95,8 @@ pub(crate) struct Engine {
     media: media::Tracks,
     /// Our ends of TCP connections.
     tcp: Vec<SocketAddr>,
+    /// Ways to reach us over sockets of this machine, with the address of the socket.
+    own: Vec<(SocketAddr, Candidate)>,
     /// How many relayed candidates there have been.
     relayed: u16,
     open_channels: Vec<str0m::channel::ChannelId>,
@@ -125,6 +127,7 @@ impl Engine {
             pending: None,
             media: media::Tracks::new(options.media.clone()),
             tcp: Vec::new(),
+            own: Vec::new(),
             relayed: 0,
             open_channels: Vec::new(),
             high_water: channel::high_water(None),
@@ -190,8 +193,8 @@ impl Engine {
 
     /// Adds a way to reach us. Answers the candidate attribute to tell the other side, or nothing
     /// if it is of no use (a duplicate).
-    pub(crate) fn add_local(&mut self, candidate: &LocalCandidate) -> Option<String> {
-        let built = match *candidate {
+    pub(crate) fn add_local(&mut self, local: &LocalCandidate) -> Option<String> {
+        let built = match *local {
             LocalCandidate::Host { addr } => Candidate::host(addr, Protocol::Udp),
             LocalCandidate::Tcp { addr } => {
                 self.tcp.push(addr);
@@ -208,11 +211,35 @@ impl Engine {
         let candidate = match built {
             Ok(candidate) => candidate,
             Err(error) => {
-                tracing::debug!(%error, ?candidate, "a local candidate that cannot be one");
+                tracing::debug!(%error, ?local, "a local candidate that cannot be one");
                 return None;
             }
         };
-        self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string)
+        let added = self.rtc.add_local_candidate(candidate)?;
+        match *local {
+            LocalCandidate::Host { addr: base } | LocalCandidate::ServerReflexive { base, .. } => {
+                let own = (base, added.clone());
+                // Those that are told again after a restart are known.
+                if !self.own.contains(&own) {
+                    self.own.push(own);
+                }
+            }
+            LocalCandidate::Tcp { .. } | LocalCandidate::Relayed { .. } => {}
+        }
+        Some(added.to_sdp_string())
+    }
+
+    /// The only UDP sockets of this machine that are left. The engine would try the others for ten
+    /// seconds before it uses another way.
+    pub(crate) fn keep_local(&mut self, sockets: &[SocketAddr]) {
+        let Self { rtc, own, .. } = self;
+        own.retain(|(base, candidate)| {
+            let is_left = sockets.contains(base);
+            if !is_left {
+                rtc.direct_api().invalidate_candidate(candidate);
+            }
+            is_left
+        });
     }
 
     /// Adds a way to reach the other side. Answers its address.

@@ -241,6 +241,11 @@ impl Link {
         self.engine.add_local(candidate)
     }
 
+    /// The only UDP sockets of this machine that are left.
+    pub(crate) fn keep_local(&mut self, sockets: &[SocketAddr]) {
+        self.engine.keep_local(sockets);
+    }
+
     /// A datagram arrived.
     pub(crate) fn handle_datagram(
         &mut self,

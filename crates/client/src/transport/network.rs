@@ -203,6 +203,11 @@ impl Network {
         Ok(())
     }
 
+    /// The UDP sockets that there are.
+    pub(crate) fn sockets(&self) -> Vec<SocketAddr> {
+        self.hosts.iter().map(|host| host.port.addr()).collect()
+    }
+
     /// Sends what is queued and gives the allocations back, in at most half a second.
     pub(crate) async fn close(mut self) {
         let now = clock::now();

@@ -219,10 +219,7 @@ impl<F: Front> Task<F> {
                 continue;
             }
             if std::mem::take(&mut self.moved) {
-                // Checks from there find the way to the forwarding unit, which needs no restart.
-                if let Err(error) = self.network.restart(&self.options()).await {
-                    tracing::debug!(%error, "no sockets at the new addresses");
-                }
+                self.move_over().await;
                 continue;
             }
             self.network.try_flush();
@@ -276,6 +273,24 @@ impl<F: Front> Task<F> {
                 Turn::Network(event) => self.handle_network(event),
                 Turn::Time => self.core.link.handle_timeout(clock::now()),
             }
+        }
+    }
+
+    /// Opens sockets at this machine's new addresses. Checks from there find the way to the
+    /// forwarding unit, which needs no restart.
+    async fn move_over(&mut self) {
+        if let Err(error) = self.network.restart(&self.options()).await {
+            tracing::debug!(%error, "no sockets at the new addresses");
+            return;
+        }
+        let (hosts, later) = first_candidates(&mut self.network);
+        for host in &hosts {
+            self.local_candidate(host);
+        }
+        // Not before there are others: a path that cannot be replaced would be given up.
+        self.core.link.keep_local(&self.network.sockets());
+        for event in later {
+            self.handle_network(event);
         }
     }
 

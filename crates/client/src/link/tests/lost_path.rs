@@ -58,6 +58,18 @@ fn a_restart_brings_a_lost_path_back() {
 }
 
 #[test]
+fn another_address_takes_over_at_once_when_the_first_is_gone() {
+    let mut world = World::open(GOOD, binary());
+    let other = "192.0.2.9:3000".parse().unwrap();
+    world.caller.address = other;
+    world.caller.link.add_local(&LocalCandidate::Host { addr: other }).unwrap();
+    world.caller.link.keep_local(&[other]);
+    world.send(&Value::from("moved"));
+    world.drive_until(Duration::from_secs(2), |world| world.callee.values().len() == 1);
+    assert!(!world.caller.is_closed());
+}
+
+#[test]
 fn a_path_that_stays_lost_closes_the_connection_with_an_error() {
     let mut world = World::open(GOOD, binary());
     world.down = true;
