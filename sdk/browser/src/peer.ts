@@ -67,7 +67,7 @@ export class Peer extends Emitter<PeerEvents> {
     const [id, options] =
       typeof idOrOptions === 'object' && idOrOptions ? [undefined, idOrOptions] : [idOrOptions, given];
     this.options = { key: 'peerjs', token: randomToken(), debug: 0, turn: true, ...options };
-    this.id = id ? String(id) : uuid();
+    this.id = id ? String(id) : randomToken();
     this.ready = new Promise<this>((resolve, reject) => {
       this.#settleReady = { resolve: () => resolve(this), reject };
     });
@@ -415,14 +415,6 @@ function log(_level: number, ...rest: unknown[]): void {
 // As skyway-js has them, and as plain text.
 function events<Name extends string>(...names: Name[]): { [N in Name]: { key: N; value: N } } {
   return Object.fromEntries(names.map((name) => [name, { key: name, value: name, toString: () => name }])) as never;
-}
-
-function uuid(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
 }
 
 function whenNetworkChanges(changed: () => void, left: (forEver: boolean) => void): () => void {

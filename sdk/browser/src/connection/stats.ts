@@ -57,7 +57,7 @@ export class StatsReader {
     const remote = report.get(pair?.remoteCandidateId);
     // All pairs together; Firefox has it only by pair.
     const total = transport?.bytesReceived === undefined ? pair : transport;
-    const { bytesReceived: bytesIn = 0, bytesSent: bytesOut = 0, timestamp = 0 } = total ?? {};
+    const { bytesReceived: bytesIn = 0, bytesSent: bytesOut = 0, timestamp = 0 } = total ?? ({} as Partial<Entry>);
     const stats: ConnectionStats = {
       relayed: local && remote && [local, remote].some((candidate) => candidate.candidateType === 'relay'),
       protocol: local?.relayProtocol ?? local?.protocol,
