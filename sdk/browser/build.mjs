@@ -13,7 +13,14 @@ const BUDGET_BYTES = 25 * 1000;
 const root = new URL('.', import.meta.url).pathname;
 const check = process.argv.includes('--check');
 
-const common = { absWorkingDir: root, bundle: true, minify: true, target: 'es2022', legalComments: 'none', write: !check };
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  target: 'es2022',
+  legalComments: 'none',
+  write: !check,
+};
 const results = await Promise.all([
   build({ ...common, entryPoints: ['src/index.ts'], format: 'esm', outfile: 'dist/peerway.mjs' }),
   build({

@@ -21,12 +21,7 @@ export type PeerErrorType =
 
 // Of a connection.
 export type ConnectionErrorType =
-  | 'connection-closed'
-  | 'message-too-big'
-  | 'negotiation-failed'
-  | 'not-open-yet'
-  | 'not-supported'
-  | 'transfer';
+  'connection-closed' | 'message-too-big' | 'negotiation-failed' | 'not-open-yet' | 'not-supported' | 'transfer';
 
 // Of a room: PeerJS frames' `ROOM-ERROR` types (docs/reference/room-frames.md), and ours.
 export type RoomErrorType =

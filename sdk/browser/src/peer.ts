@@ -4,7 +4,7 @@ import type { AnyConnection, ConnectionContext, ConnectionInit } from './connect
 import { Connections } from './connection/connections.js';
 import { DataConnection } from './connection/data_connection.js';
 import { MediaConnection } from './connection/media_connection.js';
-import { connectionIdOf, parseAnswer, parseCandidate, parseOffer, type Offer } from './connection/payload.js';
+import { connectionIdOf, isNudge, parseAnswer, parseCandidate, parseOffer, type Offer } from './connection/payload.js';
 import { Emitter } from './emitter.js';
 import { PeerError } from './errors.js';
 import type { CallOption, PeerConnectOption, PeerCredential, PeerOptions } from './options.js';
@@ -64,9 +64,10 @@ export class Peer extends Emitter<PeerEvents> {
   constructor(id?: string | null, options?: PeerOptions);
   constructor(idOrOptions?: string | null | PeerOptions, given?: PeerOptions) {
     super();
-    const [id, options] = typeof idOrOptions === 'object' && idOrOptions ? [undefined, idOrOptions] : [idOrOptions, given];
+    const [id, options] =
+      typeof idOrOptions === 'object' && idOrOptions ? [undefined, idOrOptions] : [idOrOptions, given];
     this.options = { key: 'peerjs', token: randomToken(), debug: 0, turn: true, ...options };
-    this.id = id ? String(id) : uuid();
+    this.id = id ? String(id) : randomToken();
     this.ready = new Promise<this>((resolve, reject) => {
       this.#settleReady = { resolve: () => resolve(this), reject };
     });
@@ -213,7 +214,13 @@ export class Peer extends Emitter<PeerEvents> {
 
   #url(): string {
     const { key, token } = this.options;
-    const query = new URLSearchParams({ key: key ?? '', id: this.id, token: token ?? '', version: 'peerway-0.1', ice: '1' });
+    const query = new URLSearchParams({
+      key: key ?? '',
+      id: this.id,
+      token: token ?? '',
+      version: 'peerway-0.1',
+      ice: '1',
+    });
     const credential = this.#credentials.text;
     if (credential) query.set('credential', credential);
     return `${this.#endpoint?.http.replace(/^http/, 'ws')}peerjs?${query}`;
@@ -283,6 +290,7 @@ export class Peer extends Emitter<PeerEvents> {
     } else if (type === 'CANDIDATE') {
       const candidate = parseCandidate(payload);
       if (candidate) this.#connections.handleCandidate(src, candidate);
+      else if (isNudge(payload)) this.#connections.find(src, connectionIdOf(payload) ?? '')?.handleNudge();
     } else if (type === 'LEAVE') {
       const id = connectionIdOf(payload);
       const left = this.#connections.of(src).filter((connection) => !id || connection.connectionId === id);
@@ -367,8 +375,10 @@ export class Peer extends Emitter<PeerEvents> {
   // ---- errors ----
 
   #problem(id: string | null | undefined): PeerError | undefined {
-    if (typeof RTCPeerConnection !== 'function') return new PeerError('browser-incompatible', 'This browser has no WebRTC');
-    if (id && !ID.test(String(id))) return new PeerError('invalid-id', `"${id}" cannot be an id: use letters, digits, - and _`);
+    if (typeof RTCPeerConnection !== 'function')
+      return new PeerError('browser-incompatible', 'This browser has no WebRTC');
+    if (id && !ID.test(String(id)))
+      return new PeerError('invalid-id', `"${id}" cannot be an id: use letters, digits, - and _`);
     return undefined;
   }
 
@@ -407,21 +417,17 @@ function events<Name extends string>(...names: Name[]): { [N in Name]: { key: N;
   return Object.fromEntries(names.map((name) => [name, { key: name, value: name, toString: () => name }])) as never;
 }
 
-function uuid(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
-}
-
 function whenNetworkChanges(changed: () => void, left: (forEver: boolean) => void): () => void {
   if (typeof addEventListener !== 'function') return () => undefined;
   const controller = new AbortController();
   const { signal } = controller;
   const { connection } = navigator as { connection?: EventTarget };
-  addEventListener('online', changed, { signal });
-  connection?.addEventListener('change', changed, { signal });
+  // Where there is no network at all nothing can be found.
+  const listener = (): void => {
+    if (navigator.onLine !== false) changed();
+  };
+  addEventListener('online', listener, { signal });
+  connection?.addEventListener('change', listener, { signal });
   addEventListener('pagehide', (event) => left(!event.persisted), { signal });
   return () => controller.abort();
 }

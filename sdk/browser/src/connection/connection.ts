@@ -6,7 +6,14 @@ import type { Line } from '../signalling/line.js';
 import { randomToken } from '../platform.js';
 import type { Remote } from './channel.js';
 import { Negotiator, type LocalDescription, type NegotiatorHooks } from './negotiator.js';
-import { encodeDescription, STRANGER, type Answer, type ConnectionKind, type Introduction, type Offer } from './payload.js';
+import {
+  encodeDescription,
+  STRANGER,
+  type Answer,
+  type ConnectionKind,
+  type Introduction,
+  type Offer,
+} from './payload.js';
 import { Recovery } from './recovery.js';
 import { StatsReader, type ConnectionStats } from './stats.js';
 
@@ -174,6 +181,11 @@ export abstract class Connection<
     if (this.remote.ours) this.negotiator?.repeat();
   }
 
+  // The callee asks us, who called, to look for a way.
+  handleNudge(): void {
+    if (!this.offer && this.answered) this.#restart();
+  }
+
   // The machine is on another network, or on one again.
   handleNetworkChange(): void {
     this.#recovery?.handleNetworkChange();
@@ -276,9 +288,11 @@ export abstract class Connection<
     return this.remote.ours;
   }
 
+  // Only who called offers it, so that no two offers meet. The native SDK does it without being asked.
   #restart(): void {
     this.context.line.check();
-    this.negotiator?.restart(this.context.line.configured());
+    if (!this.offer) this.negotiator?.restart(this.context.line.configured());
+    else if (this.negotiator?.renegotiates) this.#send('CANDIDATE', { ...this.#names(), restart: true });
   }
 
   #lost(): void {

@@ -162,7 +162,9 @@ export class MediaConnection extends Connection<MediaConnectionEvents> {
     const matches = (codec: RTCRtpCodec, name: string): boolean => codec.mimeType.toLowerCase() === `${kind}/${name}`;
     const chosen = codecs.filter((codec) => matches(codec, wanted.toLowerCase()));
     if (chosen.length === 0) throw this.error('not-supported', `This browser has no ${kind} codec ${wanted}`);
-    const extras = codecs.filter((codec) => ['rtx', 'red', 'ulpfec', 'flexfec-03'].some((name) => matches(codec, name)));
+    const extras = codecs.filter((codec) =>
+      ['rtx', 'red', 'ulpfec', 'flexfec-03'].some((name) => matches(codec, name)),
+    );
     transceiver.setCodecPreferences?.([...chosen, ...extras]);
   }
 

@@ -51,6 +51,18 @@ test('when both offer at once the caller wins and both end stable', async () => 
   expect([alice.rtc.signalingState, bob.rtc.signalingState]).toEqual(['stable', 'stable']);
 });
 
+test('who gave way puts its tracks back, for Chromium lets them fall silent', async () => {
+  const { alice, bob } = await connected();
+  const sender = bob.rtc.addTrack(new FakeTrack('video'));
+  await settled();
+  const replaced = vi.spyOn(sender, 'replaceTrack');
+  alice.rtc.addTrack(new FakeTrack('video'));
+  await settled();
+  bob.negotiator.handleOffer(alice.said.at(-1) as LocalDescription);
+  await settled();
+  expect(replaced).toHaveBeenCalledExactlyOnceWith(sender.track);
+});
+
 test('a stranger never hears a second offer', async () => {
   const { alice } = await connected({ renegotiates: false });
   alice.rtc.addTrack(new FakeTrack('video'));
@@ -58,24 +70,32 @@ test('a stranger never hears a second offer', async () => {
   expect(alice.said).toHaveLength(1);
 });
 
-test('a restart takes back an offer that nobody answered, whose late answer changes nothing', async () => {
+test('a restart says an offer again that nobody answered, and begins anew if there is none', async () => {
   const { alice, bob } = await connected();
-  alice.rtc.addTrack(new FakeTrack('video'));
-  await settled();
-
   alice.negotiator.restart(CONFIGURED);
   await settled();
-  expect(alice.said.at(-1)).toMatchObject({ type: 'offer', restart: true, round: 3 });
+  alice.negotiator.restart(CONFIGURED);
+  await settled();
+  expect(alice.said.slice(1)).toMatchObject([
+    { type: 'offer', restart: true, round: 2 },
+    { type: 'offer', restart: true, round: 2 },
+  ]);
   expect(alice.rtc.offered.at(-1)).toMatchObject({ iceRestart: true });
 
-  alice.negotiator.handleAnswer({ sdp: 'answer to round 2', round: 2 });
+  for (const offer of alice.said.slice(1)) bob.negotiator.handleOffer(offer);
   await settled();
-  expect(alice.rtc.signalingState).toBe('have-local-offer');
-  bob.negotiator.handleOffer(alice.said.at(-1) as LocalDescription);
-  await settled();
-  alice.negotiator.handleAnswer(bob.said.at(-1) as LocalDescription);
+  for (const answer of bob.said.slice(1)) alice.negotiator.handleAnswer(answer);
   await settled();
   expect(alice.rtc.signalingState).toBe('stable');
+});
+
+test('an answer to another offer than ours is left out', async () => {
+  const { alice } = await connected();
+  alice.negotiator.restart(CONFIGURED);
+  await settled();
+  alice.negotiator.handleAnswer({ sdp: 'late', round: 1 });
+  await settled();
+  expect(alice.rtc.signalingState).toBe('have-local-offer');
 });
 
 test('what may have been lost with the server is said again', async () => {

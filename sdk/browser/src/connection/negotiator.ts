@@ -65,6 +65,8 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   #describedAt = 0;
   // An exchange of ours or of theirs has been completed.
   #settled = false;
+  // An offer of ours, since the last answer.
+  #tookBack = false;
   #closed = false;
   #watched: RTCDtlsTransport | undefined;
 
@@ -94,7 +96,9 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
     this.#run(async () => {
       const { connection } = this;
       // Ours counts, and the other side gives way.
-      if (connection.signalingState !== 'stable' && this.#initiator) return;
+      const pending = connection.signalingState !== 'stable';
+      if (pending && this.#initiator) return;
+      this.#tookBack ||= pending;
       await connection.setRemoteDescription({ type: 'offer', sdp });
       await this.#addEarly();
       this.#hooks.prepare?.(connection);
@@ -104,6 +108,7 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
       const first = !this.#settled;
       this.#settled = true;
       if (this.#closed) return;
+      await this.#revive();
       this.#describe({ type: 'answer', sdp: transformed, first, restart: false, round });
     });
   }
@@ -117,6 +122,7 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
       await this.connection.setRemoteDescription({ type: 'answer', sdp });
       this.#settled = true;
       await this.#addEarly();
+      await this.#revive();
     });
   }
 
@@ -137,17 +143,15 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
     });
   }
 
-  // ICE from the beginning, over what networks there are now.
+  // ICE from the beginning, over what networks there are now. An offer that was not answered was lost on the way, and is
+  // said again: Chromium (seen in 148) never sends media again after it took an offer back while there was no way.
   restart(configured: Promise<RTCConfiguration>): void {
     this.#run(async () => {
       if (!this.#settled) return;
       this.#configure(await configured);
       if (this.#closed) return;
-      // An offer that was not answered was lost on the way.
-      if (this.connection.signalingState === 'have-local-offer') {
-        await this.connection.setLocalDescription({ type: 'rollback' });
-      }
       if (this.connection.signalingState === 'stable') await this.#offer({ iceRestart: true });
+      else if (this.#last?.type === 'offer') this.emit('description', this.#last);
     });
   }
 
@@ -169,6 +173,13 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
     this.#round += 1;
     const restart = options.iceRestart === true;
     this.#describe({ type: 'offer', sdp, first: this.#round === 1, restart, round: this.#round });
+  }
+
+  // Chromium (seen in 148) sends nothing more on the tracks that it had when an offer was taken back.
+  async #revive(): Promise<void> {
+    if (!this.#tookBack) return;
+    this.#tookBack = false;
+    for (const sender of this.connection.getSenders()) await sender.replaceTrack(sender.track);
   }
 
   #describe(description: LocalDescription): void {
@@ -245,6 +256,8 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
     if (!transport || transport === this.#watched) return;
     this.#watched = transport;
     const { signal } = this.#listeners;
-    transport.addEventListener('statechange', () => transport.state === 'closed' && this.emit('state', 'closed'), { signal });
+    transport.addEventListener('statechange', () => transport.state === 'closed' && this.emit('state', 'closed'), {
+      signal,
+    });
   }
 }

@@ -70,7 +70,15 @@ test.each([
 });
 
 test('members of a wrong type are as if they were not there', () => {
-  const offer = parseOffer({ ...OFFER, label: 7, reliable: 'yes', serialization: {}, restart: 1, round: '1', room: {} });
+  const offer = parseOffer({
+    ...OFFER,
+    label: 7,
+    reliable: 'yes',
+    serialization: {},
+    restart: 1,
+    round: '1',
+    room: {},
+  });
   expect(offer).not.toHaveProperty('label');
   expect(offer).not.toHaveProperty('reliable');
   expect(offer).not.toHaveProperty('serialization');
@@ -86,7 +94,9 @@ test('candidates of every generation are read, and the end of them is not one', 
     sdpMLineIndex: 0,
   });
   expect(
-    parseCandidate(candidate({ candidate: 'candidate:1', sdpMid: '0', sdpMLineIndex: 0, usernameFragment: 'x', more: 1 })),
+    parseCandidate(
+      candidate({ candidate: 'candidate:1', sdpMid: '0', sdpMLineIndex: 0, usernameFragment: 'x', more: 1 }),
+    ),
   ).toEqual({
     connectionId: 'dc_1',
     candidate: { candidate: 'candidate:1', sdpMid: '0', sdpMLineIndex: 0, usernameFragment: 'x' },

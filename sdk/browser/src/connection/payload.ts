@@ -93,6 +93,11 @@ export function parseCandidate(payload: unknown): Candidate | undefined {
   return { connectionId, candidate };
 }
 
+// The callee's wish for an ICE restart, instead of a candidate; between pages of ours only.
+export function isNudge(payload: unknown): boolean {
+  return object(payload)?.restart === true;
+}
+
 // Which connection any of the four is about.
 export function connectionIdOf(payload: unknown): string | undefined {
   const id = object(payload)?.connectionId;

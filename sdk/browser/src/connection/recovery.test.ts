@@ -60,6 +60,8 @@ test('another network is taken at once', () => {
   expect(did).toEqual([]);
   recovery.handleState('connected');
   recovery.handleNetworkChange();
+  recovery.handleNetworkChange();
+  vi.advanceTimersByTime(10_000);
   expect(did).toEqual(['restart']);
 });
 

@@ -10,6 +10,8 @@ const RESTART_MS = 5000;
 // The caller's offer counts, so the callee lets it go first.
 const CALLEE_LATER_MS = 1500;
 
+const CHANGE_MS = 300;
+
 export interface RecoveryHooks {
   restart(): void;
   giveUp(): void;
@@ -23,6 +25,7 @@ export class Recovery {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #connected = false;
   #dueAt = 0;
+  #changed = false;
 
   constructor(hooks: RecoveryHooks, { initiator, patience }: { initiator: boolean; patience: number }) {
     this.#hooks = hooks;
@@ -41,10 +44,12 @@ export class Recovery {
     }
   }
 
-  // The old path may look alive for long; what is connected stays so until the new one is there.
+  // The old path may look alive for long; what is connected stays so until the new one is there. Such changes are told
+  // several times.
   handleNetworkChange(): void {
-    if (this.#lostAt !== undefined) this.#schedule(this.#later);
-    else if (this.#connected) this.#hooks.restart();
+    if (this.#lostAt === undefined && !this.#connected) return;
+    this.#changed = true;
+    this.#schedule(CHANGE_MS + this.#later);
   }
 
   stop(): void {
@@ -56,7 +61,7 @@ export class Recovery {
   #lost(delay: number): void {
     const known = this.#lostAt !== undefined;
     this.#lostAt ??= platform.now();
-    if (!known || delay === 0) this.#schedule(delay + this.#later);
+    if (!known || (delay === 0 && !this.#changed)) this.#schedule(delay + this.#later);
   }
 
   #schedule(delay: number): void {
@@ -67,7 +72,12 @@ export class Recovery {
 
   // The time in which a page slept, or was held back, does not count.
   #tick(): void {
-    if (this.#lostAt === undefined) return;
+    const changed = this.#changed;
+    this.#changed = false;
+    if (this.#lostAt === undefined) {
+      if (changed) this.#hooks.restart();
+      return;
+    }
     const now = platform.now();
     this.#lostAt += Math.max(0, now - this.#dueAt);
     if (now - this.#lostAt >= FIRST_RESTART_MS + this.#patience) {

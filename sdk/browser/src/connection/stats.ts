@@ -47,19 +47,25 @@ export class StatsReader {
       const last = this.#last.get(name);
       seen.set(name, { bytes, timestamp });
       const seconds = last ? (timestamp - last.timestamp) / 1000 : 0;
-      return last && seconds > 0 ? Math.max(0, Math.round(((bytes - last.bytes) * 8) / seconds)) : 0;
+      // Counters begin anew when the browser makes its streams anew.
+      const fresh = last && bytes >= last.bytes ? bytes - last.bytes : bytes;
+      return seconds > 0 ? Math.round((fresh * 8) / seconds) : 0;
     };
-    const pair = selectedPair(report);
+    const transport = [...report.values()].find((entry) => entry.type === 'transport');
+    const pair = selectedPair(report, transport);
     const local = report.get(pair?.localCandidateId);
     const remote = report.get(pair?.remoteCandidateId);
+    // All pairs together; Firefox has it only by pair.
+    const total = transport?.bytesReceived === undefined ? pair : transport;
+    const { bytesReceived: bytesIn = 0, bytesSent: bytesOut = 0, timestamp = 0 } = total ?? ({} as Partial<Entry>);
     const stats: ConnectionStats = {
       relayed: local && remote && [local, remote].some((candidate) => candidate.candidateType === 'relay'),
       protocol: local?.relayProtocol ?? local?.protocol,
       rtt: roundTrip(report, pair),
-      bitrateIn: pair ? rate('in', pair.bytesReceived ?? 0, pair.timestamp) : 0,
-      bitrateOut: pair ? rate('out', pair.bytesSent ?? 0, pair.timestamp) : 0,
-      bytesIn: pair?.bytesReceived ?? 0,
-      bytesOut: pair?.bytesSent ?? 0,
+      bitrateIn: rate('in', bytesIn, timestamp),
+      bitrateOut: rate('out', bytesOut, timestamp),
+      bytesIn,
+      bytesOut,
       audioIn: [],
       audioOut: [],
       videoIn: [],
@@ -75,7 +81,12 @@ export class StatsReader {
       } else if (entry.type === 'outbound-rtp') {
         const bitrate = rate(entry.id, entry.bytesSent ?? 0, entry.timestamp);
         const loss: number = report.get(entry.remoteId)?.fractionLost ?? 0;
-        stats[`${kind}Out`].push({ bitrate, packets: entry.packetsSent ?? 0, loss, ...picture(entry, entry.framesSent) });
+        stats[`${kind}Out`].push({
+          bitrate,
+          packets: entry.packetsSent ?? 0,
+          loss,
+          ...picture(entry, entry.framesSent),
+        });
       }
     }
     this.#last = seen;
@@ -83,13 +94,11 @@ export class StatsReader {
   }
 }
 
-function selectedPair(report: Map<string, Entry>): Entry | undefined {
-  const entries = [...report.values()];
-  const transport = entries.find((entry) => entry.type === 'transport' && entry.selectedCandidatePairId);
+function selectedPair(report: Map<string, Entry>, transport: Entry | undefined): Entry | undefined {
+  if (transport?.selectedCandidatePairId) return report.get(transport.selectedCandidatePairId);
   // Firefox marks the pair itself.
-  return transport
-    ? report.get(transport.selectedCandidatePairId)
-    : entries.find((entry) => entry.type === 'candidate-pair' && (entry.selected || (entry.nominated && entry.state === 'succeeded')));
+  const isUsed = (entry: Entry): boolean => entry.selected || (entry.nominated && entry.state === 'succeeded');
+  return [...report.values()].find((entry) => entry.type === 'candidate-pair' && isUsed(entry));
 }
 
 // Firefox has it only of media, as the other side reports it.

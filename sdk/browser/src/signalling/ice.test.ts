@@ -27,25 +27,34 @@ test('what is no ICE server is left out', () => {
   expect(ice.configuration.iceServers).toEqual([STUN]);
 });
 
-test('they are asked for once, and again before they expire', async () => {
-  const ask = vi.fn(async () => ({ iceServers: [STUN], ttl: 100 }));
+test('they are asked for before they expire, once', async () => {
+  const ask = vi.fn(async () => ({ iceServers: [STUN, STUN], ttl: 100 }));
   const now = vi.spyOn(platform, 'now').mockReturnValue(1_000_000);
   const ice = servers({ ask });
-  await Promise.all([ice.fresh(), ice.fresh()]);
+  ice.take({ iceServers: [STUN], ttl: 100 });
   now.mockReturnValue(1_074_000);
-  await ice.fresh();
-  expect(ask).toHaveBeenCalledTimes(1);
+  expect((await ice.fresh()).iceServers).toHaveLength(1);
   now.mockReturnValue(1_076_000);
-  expect((await ice.fresh()).iceServers).toEqual([STUN]);
-  expect(ask).toHaveBeenCalledTimes(2);
+  await Promise.all([ice.fresh(), ice.fresh()]);
+  expect((await ice.fresh()).iceServers).toHaveLength(2);
+  expect(ask).toHaveBeenCalledTimes(1);
 });
 
-test('a server that has none does not keep a connection from being made', async () => {
+test('a server that does not answer does not keep a connection from being made', async () => {
   const ask = vi.fn(() => Promise.reject(new Error('404')));
+  const now = vi.spyOn(platform, 'now').mockReturnValue(1_000_000);
   const ice = servers({ ask });
-  expect(await ice.fresh()).toEqual({ iceServers: [] });
+  ice.take({ iceServers: [STUN], ttl: 100 });
+  now.mockReturnValue(1_076_000);
+  expect(await ice.fresh()).toEqual({ iceServers: [STUN] });
   await ice.fresh();
   expect(ask).toHaveBeenCalledTimes(1);
+});
+
+test('a server that tells nothing is not asked', async () => {
+  const ask = vi.fn();
+  expect(await servers({ ask }).fresh()).toEqual({ iceServers: [] });
+  expect(ask).not.toHaveBeenCalled();
 });
 
 test('an empty list with OPEN is an answer', async () => {

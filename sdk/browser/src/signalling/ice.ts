@@ -1,4 +1,4 @@
-// The ICE servers that the server gives: with OPEN, else asked for, and again before they expire.
+// The ICE servers that the server gives: with OPEN, and asked for again before they expire.
 
 import { platform } from '../platform.js';
 
@@ -16,7 +16,8 @@ export interface IceOptions {
 export class IceServers {
   readonly #options: IceOptions;
   #servers: RTCIceServer[] = [];
-  #freshUntil = 0;
+  // A server that tells nothing in OPEN is not asked either: it is PeerServer.
+  #freshUntil = Number.POSITIVE_INFINITY;
   #asking: Promise<void> | undefined;
 
   constructor(options: IceOptions) {

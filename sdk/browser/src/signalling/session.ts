@@ -128,7 +128,10 @@ export class Session extends Emitter<SessionEvents> {
     if (final) return this.#end(new PeerError(final, wordsOf(frame)));
     if (frame?.type !== 'ERROR') return;
     // A server that is full may have room later; for who comes for the first time it is the answer.
-    if (!this.#wasOpen) this.#end(new PeerError(/^Token refused/.test(wordsOf(frame)) ? 'authentication' : 'server-error', wordsOf(frame)));
+    if (!this.#wasOpen)
+      this.#end(
+        new PeerError(/^Token refused/.test(wordsOf(frame)) ? 'authentication' : 'server-error', wordsOf(frame)),
+      );
     else this.#lose();
   }
 
