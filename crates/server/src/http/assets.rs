@@ -51,7 +51,7 @@ pub(super) fn router(page: bool) -> Router<Arc<Edge>> {
 }
 
 fn file(asset: &'static Asset) -> MethodRouter<Arc<Edge>> {
-    get(|asked: HeaderMap| async move { asset.answer(&asked) })
+    get(move |asked: HeaderMap| async move { asset.answer(&asked) })
 }
 
 /// One file.
