@@ -118,6 +118,14 @@ test('an auxiliary channel that closes ends the call at once', async () => {
   expect(forgotten).toEqual([false]);
 });
 
+test('older clients let go of the channel, which means nothing', async () => {
+  const { connection, rtc, answer } = await call(stream('audio'));
+  await answer({ browser: 'Chrome' });
+  rtc.channels[0]?.open();
+  rtc.channels[0]?.close();
+  expect(connection.closed).toBe(false);
+});
+
 test('strangers are not looked for once the path has failed', async () => {
   const { connection, rtc, answer } = await call(stream('audio'));
   await answer({});

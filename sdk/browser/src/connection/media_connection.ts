@@ -117,10 +117,10 @@ export class MediaConnection extends Connection<MediaConnectionEvents> {
     this.emit('track', track, stream);
   }
 
-  // Of the caller: the callee of a newer client watches it as well.
+  // Of the caller: the callee of a newer client watches it as well. Older ones let go of it, and Firefox then closes it.
   protected override handleChannel(channel: RTCDataChannel): void {
     channel.addEventListener('open', () => this.emit('willCloseOnRemote'));
-    channel.addEventListener('close', () => this.end(false));
+    channel.addEventListener('close', () => this.remote.legacy || this.end(false));
   }
 
   protected override onClosing(): void {
