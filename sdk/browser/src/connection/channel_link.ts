@@ -59,7 +59,8 @@ export class ChannelLink implements Link {
   close(): void {
     this.#take = () => undefined;
     this.#ended = undefined;
-    void this.#sender.flushed().then(() => this.#channel.close());
+    // What was said before waits for it to be open too, and is the sender's only then.
+    void this.#open.then(() => this.#sender.flushed()).then(() => this.#channel.close());
   }
 
   // The channel is gone, or its connection.

@@ -23,8 +23,8 @@ export type DataConnectionEvents = ConnectionEvents & {
 
 // Of transfers that the other side may begin at the same time.
 const MOST_LINKS = 16;
-// What of a file fits into one message, beside what is said of it.
-const CHUNK = MTU - 300;
+// What is said of a piece of a file in its message.
+const ENVELOPE = 300;
 
 // Where the browser does not tell.
 const LEAST_MAXIMUM = 64 << 10;
@@ -40,10 +40,9 @@ export class DataConnection extends Connection<DataConnectionEvents> {
   readonly #serializer: Serializer | undefined;
   #channel: RTCDataChannel | undefined;
   #sender: Sender | undefined;
-  // Ways of file transfers: channels of their own, or all of this connection.
   readonly #host = this.#hostOf();
+  // Channels of file transfers.
   readonly #links = new Set<ChannelLink>();
-  #whole: { take(value: unknown): void; ended(): void } | undefined;
 
   // `serializers`: those of the peer's options.
   constructor(
@@ -130,7 +129,7 @@ export class DataConnection extends Connection<DataConnectionEvents> {
     this.#channel?.removeEventListener('close', this.#handleEnd);
     this.#channel?.removeEventListener('open', this.#handleOpen);
     for (const link of this.#links) link.end();
-    this.#whole?.ended();
+    fileTransfers()?.handleClosed(this.#host);
   }
 
   readonly #handleOpen = (): void => {
@@ -153,12 +152,7 @@ export class DataConnection extends Connection<DataConnectionEvents> {
   };
 
   readonly #take = (value: unknown): void => {
-    const transfers = fileTransfers();
-    if (transfers && !this.#whole && transfers.isOffer(this.#host, value)) {
-      transfers.handleLink(this.#host, this.#wholeLink());
-    }
-    if (this.#whole) this.#whole.take(value);
-    else this.emit('data', value);
+    if (!fileTransfers()?.handleValue(this.#host, value)) this.emit('data', value);
   };
 
   async #send(data: unknown): Promise<void> {
@@ -187,42 +181,26 @@ export class DataConnection extends Connection<DataConnectionEvents> {
     return link;
   }
 
-  // The whole connection, for a remote that knows no channels of transfers.
-  #wholeLink(): Link {
-    if (this.#whole) throw this.error('not-supported', 'One transfer at a time goes over this connection');
-    if (!['binary', 'binary-utf8', 'MsgPack'].includes(this.serialization)) {
-      throw this.error('not-supported', `Files cannot go over a '${this.serialization}' connection; use 'binary'`);
-    }
-    const whole = { take: (_value: unknown): void => undefined, ended: (): void => undefined };
-    this.#whole = whole;
-    return {
-      peer: this.peer,
-      chunk: this.remote.ours ? PIECE - 300 : CHUNK,
-      send: (message) => this.send(message),
-      listen: (take, ended) => Object.assign(whole, { take, ended }),
-      // As the protocol has it: with the last file the connection ends.
-      close: () => {
-        whole.ended = () => undefined;
-        this.close({ flush: true });
-      },
-    };
-  }
-
   #hostOf(): FileHost {
     const connection = this;
     return {
       peer: this.peer,
       context: this.context,
+      get serialization() {
+        return connection.serialization;
+      },
       get listens() {
         return connection.listenerCount('file') > 0;
       },
       get hasLinks() {
         return connection.remote.renegotiates;
       },
-      link: () =>
-        this.remote.renegotiates
-          ? this.#linkOver(this.peerConnection.createDataChannel('file', { protocol: FILE_PROTOCOL }))
-          : this.#wholeLink(),
+      get chunk() {
+        return (connection.remote.ours ? PIECE : MTU) - ENVELOPE;
+      },
+      link: () => this.#linkOver(this.peerConnection.createDataChannel('file', { protocol: FILE_PROTOCOL })),
+      send: (value) => this.send(value),
+      close: () => this.close({ flush: true }),
       offer: (files) => this.emit('file', files),
     };
   }

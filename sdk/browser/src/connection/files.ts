@@ -25,10 +25,14 @@ export interface FileHost {
   readonly context: object;
   // Somebody wants to hear of files that are offered.
   readonly listens: boolean;
-  // Whether `link` makes one of many, beside the connection's own values.
+  // The other side is a page with this SDK, so that transfers have channels of their own.
   readonly hasLinks: boolean;
-  // A way to the other side for one transfer.
   link(): Link;
+  // For others the connection itself: values go out with `send`, and come by `handleValue`.
+  readonly serialization: string;
+  readonly chunk: number;
+  send(value: Record<string, unknown>): Promise<void>;
+  close(): void;
   // Tells the application of files that are offered. False: nobody listens.
   offer(files: FileReceiving): boolean;
 }
@@ -37,10 +41,11 @@ export interface FileTransfers {
   send(host: FileHost, files: Sendable | FileSending, options?: SendFileOptions): FileSending;
   // A link that the other side opened.
   handleLink(host: FileHost, link: Link): void;
-  // Whether a value is the beginning of a transfer that goes over the whole connection, and is to be taken as such.
-  isOffer(host: FileHost, value: unknown): boolean;
-  // There is a connection to this peer (again).
+  // Whether a value that came over the connection itself belongs to a transfer.
+  handleValue(host: FileHost, value: unknown): boolean;
+  // There is a connection to this peer (again), or no longer.
   handleOpen(host: FileHost): void;
+  handleClosed(host: FileHost): void;
   // Our peer is destroyed.
   forget(context: object): void;
 }

@@ -161,27 +161,21 @@ export class MsgPackStream {
 function headOf(bytes: Uint8Array, at: number): { length: number; payload: number; inside: number } | undefined {
   const tag = bytes[at];
   if (tag === undefined) return undefined;
-  const only = (payload: number, inside = 0): { length: number; payload: number; inside: number } => ({
-    length: 1,
-    payload,
-    inside,
-  });
-  if (tag < 0x80 || tag >= 0xe0) return only(0);
-  if (tag < 0x90) return only(0, (tag & 0x0f) * 2);
-  if (tag < 0xa0) return only(0, tag & 0x0f);
-  if (tag < 0xc0) return only(tag & 0x1f);
-  if (tag < 0xc4) return only(0);
-  if (tag === 0xca || tag === 0xcb) return only(tag === 0xca ? 4 : 8);
-  if (tag >= 0xcc && tag <= 0xd3) return only(1 << (tag & 3));
-  if (tag >= 0xd4 && tag <= 0xd8) return only(1 + (1 << (tag - 0xd4)));
-  // Two of arrays and two of maps have no form of 8 bits.
-  const form = tag <= 0xc6 ? tag - 0xc4 : tag <= 0xc9 ? tag - 0xc7 : tag <= 0xdb ? tag - 0xd9 : (tag & 1) + 1;
-  const width = 1 << form;
-  if (at + 1 + width > bytes.length) return undefined;
-  let count = 0;
-  for (let index = 0; index < width; index++) count = count * 256 + bytes[at + 1 + index]!;
-  const head = { length: 1 + width, payload: 0, inside: 0 };
-  if (tag >= 0xdc) head.inside = tag >= 0xde ? count * 2 : count;
-  else head.payload = tag >= 0xc7 && tag <= 0xc9 ? count + 1 : count;
-  return head;
+  let [length, payload, inside] = [1, 0, 0];
+  if (tag >= 0x80 && tag < 0x90) inside = (tag & 15) * 2;
+  else if (tag >= 0x90 && tag < 0xa0) inside = tag & 15;
+  else if (tag >= 0xa0 && tag < 0xc0) payload = tag & 31;
+  else if (tag === 0xca || tag === 0xcb) payload = tag === 0xca ? 4 : 8;
+  else if (tag >= 0xcc && tag < 0xd4) payload = 1 << (tag & 3);
+  else if (tag >= 0xd4 && tag < 0xd9) payload = 1 + (1 << (tag - 0xd4));
+  else if (tag >= 0xc4 && tag < 0xe0) {
+    // Arrays and maps have no form of 8 bits.
+    const form = tag < 0xca ? (tag - 0xc4) % 3 : tag < 0xdc ? tag - 0xd9 : (tag & 1) + 1;
+    length += 1 << form;
+    if (at + length > bytes.length) return undefined;
+    const count = bytes.subarray(at + 1, at + length).reduce((sum, byte) => sum * 256 + byte, 0);
+    if (tag >= 0xdc) inside = tag >= 0xde ? count * 2 : count;
+    else payload = tag >= 0xc7 && tag < 0xca ? count + 1 : count;
+  }
+  return { length, payload, inside };
 }

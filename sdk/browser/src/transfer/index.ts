@@ -2,9 +2,11 @@
 // received under one peer of ours is remembered here, until it has ended.
 
 import { provideFileTransfers, type FileHost, type FileTransfers, type Link, type Sendable } from '../connection/files.js';
+import { PeerError } from '../errors.js';
 import { isOffer, parseMessage } from './messages.js';
 import { FileReceiving } from './receiving.js';
 import { FileSending, type SendFileOptions } from './sending.js';
+import { WholeLink } from './whole_link.js';
 
 export type { FileEntry } from './messages.js';
 export type { TransferProgress } from './progress.js';
@@ -14,12 +16,13 @@ export { FileReceiving, FileSending, type SendFileOptions };
 
 class Transfers implements FileTransfers {
   readonly #live = new WeakMap<object, Set<FileReceiving | FileSending>>();
+  readonly #whole = new WeakMap<FileHost, WholeLink>();
 
   send(host: FileHost, files: Sendable | FileSending, options?: SendFileOptions): FileSending {
     const sending = files instanceof FileSending ? files : new FileSending(host.peer, files, options);
     this.#remember(host, sending);
     if (!sending.files.length) sending.cancel('there are no files');
-    else sending.attach(host.link());
+    else sending.attach(this.#linkOf(host));
     return sending;
   }
 
@@ -30,8 +33,21 @@ class Transfers implements FileTransfers {
     );
   }
 
-  isOffer(host: FileHost, value: unknown): boolean {
-    return isOffer(value) && (host.listens || this.#known(host, value) !== undefined);
+  handleValue(host: FileHost, value: unknown): boolean {
+    const whole = this.#whole.get(host);
+    if (whole) {
+      whole.receive(value);
+      return true;
+    }
+    if (!isOffer(value) || !(host.listens || this.#known(host, value))) return false;
+    const link = this.#linkOver(host);
+    this.handleLink(host, link);
+    link.receive(value);
+    return true;
+  }
+
+  handleClosed(host: FileHost): void {
+    this.#whole.get(host)?.end();
   }
 
   // Between pages any connection will do.
@@ -44,6 +60,17 @@ class Transfers implements FileTransfers {
 
   forget(context: object): void {
     for (const transfer of this.#live.get(context) ?? []) transfer.cancel('the peer was destroyed');
+  }
+
+  #linkOf(host: FileHost): Link {
+    return host.hasLinks ? host.link() : this.#linkOver(host);
+  }
+
+  #linkOver(host: FileHost): WholeLink {
+    if (this.#whole.has(host)) throw new PeerError('not-supported', 'One transfer at a time goes over this connection');
+    const link = new WholeLink(host);
+    this.#whole.set(host, link);
+    return link;
   }
 
   #handleOffer(host: FileHost, link: Link, value: unknown): void {

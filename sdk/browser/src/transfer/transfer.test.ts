@@ -10,7 +10,7 @@ type Value = Record<string, unknown>;
 // One end of a link in memory: what is sent arrives in order, a little later.
 class End implements Link {
   readonly peer: string;
-  readonly chunk = 60_000;
+  readonly chunk = 250_000;
   other: End | undefined;
   said: Value[] = [];
   closed = false;
@@ -79,12 +79,12 @@ class Stage {
 
   constructor() {
     const stage = this;
-    this.alice = { peer: 'bob', context: {}, listens: false, hasLinks: true, link: () => this.connect(), offer: () => false };
+    const common = { hasLinks: true, serialization: 'binary', chunk: 16_000, link: () => this.connect(), send: async () => undefined, close: () => undefined };
+    this.alice = { ...common, peer: 'bob', context: {}, listens: false, offer: () => false };
     this.bob = {
+      ...common,
       peer: 'alice',
       context: {},
-      hasLinks: true,
-      link: () => this.connect(),
       get listens() {
         return stage.listens;
       },
