@@ -81,6 +81,10 @@ export class CallPanel {
     this.#draw();
   }
 
+  get isBusy(): boolean {
+    return this.#call !== undefined;
+  }
+
   peerConnections(): RTCPeerConnection[] {
     const calls = [this.#call, this.#screenIn, this.#screenOut?.call];
     return calls.flatMap((call) => call?.peerConnection ?? []);

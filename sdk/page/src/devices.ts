@@ -41,8 +41,9 @@ export class Devices {
     });
     peer.on('call', (call) => {
       const person = this.#person(call.peer);
-      if (person) person.takeCall(call);
-      else call.close();
+      if (!person) return call.close();
+      if (!this.#chosen?.isInCall) this.#choose(person);
+      person.takeCall(call);
     });
     peer.on('error', ({ type, message }) => {
       if (type !== 'peer-unavailable') return;
@@ -67,7 +68,7 @@ export class Devices {
     const known = this.#people.get(id);
     if (known) return known;
     if (this.#people.size >= MOST_PEOPLE) return undefined;
-    const person = new Person(this.#peer, id, () => this.#draw());
+    const person: Person = new Person(this.#peer, id, () => this.#announce(person));
     this.#people.set(id, person);
     if (!this.#chosen) this.#choose(person);
     this.#arrived();
@@ -82,21 +83,29 @@ export class Devices {
   }
 
   #draw(): void {
+    if (this.#chosen) this.#chosen.unread = false;
     const people = [...this.#people.values()];
     const focused = document.activeElement?.getAttribute('data-id');
-    this.#chips.replaceChildren(
-      ...people.map((person) => {
-        const chosen = person === this.#chosen;
-        const chip = button(person.id, () => this.#choose(person), { class: `chip ${person.state}`, 'aria-pressed': String(chosen), 'data-id': person.id });
-        return chip;
-      }),
-    );
-    if (focused) this.#chips.querySelector<HTMLElement>(`[data-id="${CSS.escape(focused)}"]`)?.focus();
+    const chips = people.map((person) => {
+      const attributes = {
+        class: `chip ${person.state}${person.unread ? ' unread' : ''}`,
+        'aria-pressed': String(person === this.#chosen),
+        'aria-label': person.description,
+        'data-id': person.id,
+      };
+      return button(person.id, () => this.#choose(person), attributes);
+    });
+    this.#chips.replaceChildren(...chips);
+    chips.find((chip) => chip.dataset['id'] === focused)?.focus();
     show(this.#chips, people.length > 1);
-    const last = this.#chosen;
-    const words = last && { connecting: texts.people.connecting, here: texts.people.here, gone: texts.people.gone }[last.state](last.id);
-    if (words && this.#live.textContent !== words) this.#live.textContent = words;
     this.#invite.folded = people.some(({ state }) => state === 'here');
+  }
+
+  #announce(person: Person): void {
+    const words = { connecting: texts.people.connecting, here: texts.people.here, gone: texts.people.gone }[person.state](person.id);
+    // The conversation that is open says so itself.
+    if (person !== this.#chosen && this.#live.textContent !== words) this.#live.textContent = words;
+    this.#draw();
   }
 }
 

@@ -19,6 +19,8 @@ export class Person {
   readonly id: string;
   readonly element: HTMLElement;
   state: PersonState = 'connecting';
+  // Something came since it was looked at.
+  unread = false;
   readonly #peer: Peer;
   readonly #changed: () => void;
   readonly #chat: Chat;
@@ -64,6 +66,18 @@ export class Person {
 
   takeCall(call: MediaConnection): void {
     this.#call.take(call);
+    this.#notify();
+  }
+
+  get isInCall(): boolean {
+    return this.#call.isBusy;
+  }
+
+  // In words, for those who do not see the marks.
+  get description(): string {
+    const { people } = texts;
+    const state = this.state === 'here' ? '' : `, ${people.states[this.state]}`;
+    return `${this.id}${state}${this.unread ? `, ${people.unread}` : ''}`;
   }
 
   // The server knows nobody of this name.
@@ -84,6 +98,7 @@ export class Person {
     connection.on('data', (data: unknown) => this.#hear(data));
     connection.on('error', () => {});
     this.#files.follow(connection);
+    connection.on('file', () => this.#notify());
     connection.on('close', () => {
       this.#connections.delete(connection);
       if (!this.#connection) this.#lost();
@@ -129,7 +144,14 @@ export class Person {
     } catch {
       text = String(data);
     }
-    if (text) this.#chat.said(this.id, text.slice(0, LONGEST_TEXT), false);
+    if (!text) return;
+    this.#chat.said(this.id, text.slice(0, LONGEST_TEXT), false);
+    this.#notify();
+  }
+
+  #notify(): void {
+    this.unread = true;
+    this.#changed();
   }
 
   #peerConnections(): RTCPeerConnection[] {

@@ -40,6 +40,8 @@ export const texts = {
     absent: (id: string) => `Nobody is here under the id ${id}. Is its page still open?`,
     with: (id: string) => `With ${id}`,
     again: 'Connect again',
+    states: { connecting: 'connecting', gone: 'gone' },
+    unread: 'something new',
   },
 
   chat: {

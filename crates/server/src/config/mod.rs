@@ -87,7 +87,7 @@ pub struct Config {
     /// Origins that get CORS headers; empty for any. The origins of an `[[app]]` decide who may
     /// use it, this list only what browsers let pages read.
     pub cors: Vec<String>,
-    /// Show browsers a status page at the path prefix.
+    /// Show browsers a page at the path prefix: what the server does, and a demonstration.
     pub status_page: bool,
     /// Certificate files; without them the server speaks plain HTTP.
     pub tls: Option<TlsConfig>,
