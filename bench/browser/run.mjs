@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { launch } from '../../e2e/lib/browsers.mjs';
 import { readBuild, scriptOf } from '../../e2e/lib/builds.mjs';
 import { Server } from '../../e2e/lib/server.mjs';
+import { Family } from '../data/processes.mjs';
 
 const PEERJS = '1.5.5';
 const WARM_UP_DIALS = 5;
@@ -48,9 +49,9 @@ const measures = {
 for (let round = 1; round <= number('ROUNDS'); round += 1) {
   for (const cell of cells) {
     try {
-      const figures = await measures[cell]();
-      console.error(`round ${round}: ${cell} ${figures.length === 1 ? figures[0].toFixed(1) : quantile(figures, 0.5).toFixed(1)}`);
-      records.push({ cell, figures });
+      const { figures, cpu } = await measures[cell]();
+      console.error(`round ${round}: ${cell} ${shown(quantile(figures, 0.5))}${cpu ? `, CPU s/GB ${cpu.map(shown)}` : ''}`);
+      records.push({ cell, figures, cpu });
     } catch (error) {
       console.error(`round ${round}: ${cell}: no figure: ${error.message}`);
       process.exitCode = 1;
@@ -81,20 +82,27 @@ async function side(browser, client, index) {
   const ask = (command, details = {}) => page.evaluate((it) => side.obey(it), { do: command, ...details });
   const id = `bench-${index}-${process.pid}-${Date.now()}`;
   if (client) await ask('open', { server: server.url, id });
-  return { ask, id };
+  return { ask, id, family: new Family(browser.process().pid) };
 }
 
 async function throughput([sender, receiver], command) {
   await sender.ask('hold', { peer: receiver.id });
-  await transfer(sender, receiver, command, warmUp);
-  return [await transfer(sender, receiver, command, bytes)];
+  return measuredTransfer(sender, receiver, command);
 }
 
 async function rawThroughput([sender, receiver]) {
   const answer = await receiver.ask('rawAnswer', { sdp: await sender.ask('rawOffer') });
   await sender.ask('rawOpen', { sdp: answer });
-  await transfer(sender, receiver, 'sendRaw', warmUp);
-  return [await transfer(sender, receiver, 'sendRaw', bytes)];
+  return measuredTransfer(sender, receiver, 'sendRaw');
+}
+
+// What it costs is told too: where others are at work on the machine, that says more than the rate.
+async function measuredTransfer(sender, receiver, command) {
+  await transfer(sender, receiver, command, warmUp);
+  const families = [sender.family, receiver.family];
+  const before = families.map((family) => family.cpuTimes());
+  const rate = await transfer(sender, receiver, command, bytes);
+  return { figures: [rate], cpu: families.map((family, index) => family.cpuSince(before[index]) / (bytes / 1e9)) };
 }
 
 // MB/s, from before the first `send` until all is with the other application.
@@ -106,7 +114,7 @@ async function transfer(sender, receiver, command, bytes) {
 
 async function connect([caller, callee]) {
   await caller.ask('dial', { peer: callee.id, count: WARM_UP_DIALS });
-  return caller.ask('dial', { peer: callee.id, count: number('CONNECTS') });
+  return { figures: await caller.ask('dial', { peer: callee.id, count: number('CONNECTS') }) };
 }
 
 function print() {
@@ -114,20 +122,30 @@ function print() {
     const figures = records.filter((record) => record.cell === cell).flatMap((record) => record.figures);
     return quantile(figures, part);
   };
-  const raw = of('raw:throughput');
+  const cpu = (cell) =>
+    [0, 1].map((side) => {
+      const all = records.filter((record) => record.cell === cell && record.cpu).map((record) => record.cpu[side]);
+      return quantile(all, 0.5);
+    });
+  const sum = ([one, other]) => one + other;
+  const raw = 'raw:throughput';
   const rows = [];
   for (const [how, words] of [['whole', 'one value of 100 MB'], ['values', 'values of 1 MB']]) {
-    const [ours, theirs] = [of(`peerway:${how}`), of(`peerjs:${how}`)];
-    if (Number.isNaN(ours)) continue;
-    rows.push([`${words}, MB/s`, ours, theirs, raw, `${shown(ours / theirs)} times`, `${shown((100 * ours) / raw)} %`]);
+    const [ours, theirs] = [`peerway:${how}`, `peerjs:${how}`];
+    if (Number.isNaN(of(ours))) continue;
+    const times = `${shown(of(ours) / of(theirs))} times`;
+    rows.push([`${words}, MB/s`, of(ours), of(theirs), of(raw), times, `${shown((100 * of(ours)) / of(raw))} %`]);
+    const [us, them, bare] = [sum(cpu(ours)), sum(cpu(theirs)), sum(cpu(raw))];
+    const part = `${shown((100 * us) / bare)} %`;
+    rows.push(['the same, CPU s/GB of both sides', us, them, bare, `${shown(us / them)} times`, part]);
   }
   for (const [part, name] of [[0.5, 'median'], [0.95, 'p95']]) {
     const [ours, theirs] = [of('peerway:connect', part), of('peerjs:connect', part)];
     if (!Number.isNaN(ours)) rows.push([`\`connect\` to \`open\`, ${name}, ms`, ours, theirs, NaN, `${shown(ours / theirs)} times`, '–']);
   }
   console.log('| | peerway | peerjs 1.5.5 | raw channel | of peerjs | of raw |\n|---|--:|--:|--:|--:|--:|');
-  for (const [name, ours, theirs, raw, ratio, part] of rows) {
-    console.log(`| ${[name, shown(ours), shown(theirs), shown(raw), ratio, part].join(' | ')} |`);
+  for (const [name, ours, theirs, bare, ratio, part] of rows) {
+    console.log(`| ${[name, shown(ours), shown(theirs), shown(bare), ratio, part].join(' | ')} |`);
   }
 }
 

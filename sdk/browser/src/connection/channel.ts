@@ -22,6 +22,8 @@ export interface MessageSizes {
 // What a serializer makes of one value: messages for the channel, made one after another as there is room.
 export interface Outgoing {
   messages: Iterable<ChannelMessage> | AsyncIterable<ChannelMessage>;
+  // In bytes, of what is worth counting.
+  size?: number;
   // Called when not all of it could go out at once: from now on what the application does to its buffers is not seen.
   detach?(): void;
 }

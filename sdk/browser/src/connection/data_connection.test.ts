@@ -108,7 +108,7 @@ test('a close lets go of what waits, a flush does not', async () => {
     channels = [];
     FakeRTCPeerConnection.made = [];
     const { alice, bob, heard } = await pair();
-    const sent = alice.send(new Uint8Array(6 << 20)).then(
+    const sent = alice.send(new Uint8Array(10 << 20)).then(
       () => 'sent',
       () => 'lost',
     );

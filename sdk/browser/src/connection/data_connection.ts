@@ -189,6 +189,9 @@ export class DataConnection extends Connection<DataConnectionEvents> {
       get serialization() {
         return connection.serialization;
       },
+      get open() {
+        return connection.open;
+      },
       get listens() {
         return connection.listenerCount('file') > 0;
       },

@@ -23,6 +23,7 @@ export interface FileHost {
   readonly peer: string;
   // One for each peer of ours: what transfers are remembered with.
   readonly context: object;
+  readonly open: boolean;
   // Somebody wants to hear of files that are offered.
   readonly listens: boolean;
   // The other side is a page with this SDK, so that transfers have channels of their own.

@@ -33,7 +33,8 @@ export function cut(packed: Packed, size: number, frame?: Frame): Outgoing {
       if (part instanceof Uint8Array) parts[index] = part.slice();
     });
   };
-  return { messages: parts.some((part) => part instanceof Blob) ? streamed(parts, cutter) : whole(parts, cutter), detach };
+  const messages = parts.some((part) => part instanceof Blob) ? streamed(parts, cutter) : whole(parts, cutter);
+  return { messages, detach, size: packed.length };
 }
 
 function* whole(parts: Part[], cutter: Cutter): Generator<ChannelMessage> {
@@ -112,7 +113,7 @@ export class Reassembly {
   #weight = 0;
 
   // The whole packed value, when `piece` was the last that it missed.
-  add(piece: Record<string, unknown>): Uint8Array<ArrayBuffer>[] | undefined {
+  add(piece: Record<string, unknown>): Uint8Array<ArrayBuffer> | undefined {
     const { __peerData: id, n, total, data } = piece;
     const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : data;
     if (!isCount(id) || !isCount(n) || !isCount(total) || !(bytes instanceof Uint8Array) || n >= total) {
@@ -140,7 +141,14 @@ export class Reassembly {
     }
     this.#finished.push(id);
     if (this.#finished.length > REMEMBERED) this.#finished.shift();
-    return Array.from({ length: total }, (_, index) => value.pieces.get(index)!);
+    // As long as the pieces are, without what they weigh beside that.
+    const whole = new Uint8Array(value.weight - VALUE_WEIGHT - total * PIECE_WEIGHT);
+    for (let n = 0, at = 0; n < total; n++) {
+      const bytes = value.pieces.get(n)!;
+      whole.set(bytes, at);
+      at += bytes.length;
+    }
+    return whole;
   }
 }
 
@@ -157,15 +165,4 @@ function unburdened(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < 2 ** 32 && Number.isInteger(value);
-}
-
-export function join(pieces: Uint8Array[], skip = 0): Uint8Array<ArrayBuffer> {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, -skip);
-  const joined = new Uint8Array(length);
-  let at = -skip;
-  for (const piece of pieces) {
-    joined.set(at < 0 ? piece.subarray(-at) : piece, Math.max(at, 0));
-    at += piece.length;
-  }
-  return joined;
 }

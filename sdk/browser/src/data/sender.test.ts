@@ -56,7 +56,7 @@ test('values keep their order, even behind one that is slow to be read', async (
 
 test('what waits does not change with the buffer of the application', async () => {
   const { sender, channel, arrived } = stage();
-  const value = bytes(8 << 20);
+  const value = bytes(12 << 20);
 
   void sender.send(cut({ parts: [value], length: value.length }, 65_536));
   value.fill(9);
@@ -67,7 +67,7 @@ test('what waits does not change with the buffer of the application', async () =
 
 test('a stop ends all that waits', async () => {
   const { sender, channel } = stage();
-  const first = sender.send(all(8 << 20));
+  const first = sender.send(all(16 << 20));
   const second = sender.send({ messages: ['later'] });
 
   sender.stop(new PeerError('connection-closed', 'closed'));
@@ -84,7 +84,7 @@ test('flushed means that the channel is empty too', async () => {
   const { sender, channel } = stage();
   let flushed = false;
 
-  void sender.send(all(4 << 20));
+  void sender.send(all(10 << 20));
   void sender.flushed().then(() => (flushed = true));
   channel.flow(10);
   await settle();
@@ -116,3 +116,15 @@ test('what cannot be read any more ends the value and the channel', async () => 
 
   expect(channel.readyState).toBe('closed');
 });
+
+test('too much is refused instead of being kept', async () => {
+  const { sender } = stage();
+  void sender.send({ messages: endless(), size: 300 << 20 }).catch(() => undefined);
+
+  await expect(sender.send({ messages: ['a'], size: 300 << 20 })).rejects.toMatchObject({ type: 'message-too-big' });
+  sender.stop(new PeerError('connection-closed', 'closed'));
+});
+
+function* endless(): Generator<ChannelMessage> {
+  for (;;) yield bytes(1 << 20);
+}

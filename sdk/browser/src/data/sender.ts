@@ -4,12 +4,14 @@
 import type { ChannelMessage, Outgoing } from '../connection/channel.js';
 import { PeerError } from '../errors.js';
 
-// What the channel itself may hold. Browsers end a channel that is given 16 MiB and more.
-export const HIGH_WATER = 2 << 20;
-export const LOW_WATER = 512 << 10;
+// What the channel itself may hold: as much as PeerJS lets it, for pages that look at its `bufferedAmount` to know when to
+// go on. Browsers end a channel that is given 16 MiB and more.
+export const HIGH_WATER = 8 << 20;
+const LOW_WATER = 2 << 20;
 
-// How many values may wait.
+// How many values may wait behind that, and how many bytes of them.
 const MAX_WAITING = 100_000;
+const MAX_WAITING_BYTES = 512 << 20;
 
 interface Job {
   outgoing: Outgoing;
@@ -26,6 +28,7 @@ export class Sender {
   readonly #channel: RTCDataChannel;
   readonly #jobs: Job[] = [];
   readonly #idle: (() => void)[] = [];
+  #waitingBytes = 0;
   // Why it is over.
   #error: PeerError | undefined;
 
@@ -43,12 +46,14 @@ export class Sender {
   // Resolves when all of it is the channel's.
   send(outgoing: Outgoing): Promise<void> {
     if (this.#error) return Promise.reject(this.#error);
-    if (this.#jobs.length >= MAX_WAITING) {
+    const size = outgoing.size ?? 0;
+    if (this.#jobs.length && (this.#jobs.length >= MAX_WAITING || this.#waitingBytes + size > MAX_WAITING_BYTES)) {
       return Promise.reject(new PeerError('message-too-big', 'too much waits to be sent; wait for what send() returns'));
     }
     return new Promise<void>((resolve, reject) => {
       const { messages } = outgoing;
       const iterator = Symbol.iterator in messages ? messages[Symbol.iterator]() : messages[Symbol.asyncIterator]();
+      this.#waitingBytes += size;
       this.#jobs.push({ outgoing, messages: iterator, asked: false, next: undefined, resolve, reject });
       this.#pump();
       // What could not go at once must not change while it waits.
@@ -129,6 +134,7 @@ export class Sender {
       return;
     }
     this.#jobs.shift();
+    this.#waitingBytes -= job.outgoing.size ?? 0;
     job.resolve();
   }
 

@@ -4,7 +4,7 @@ import type { MessageSizes, Outgoing, Remote, Serializer } from '../connection/c
 import { PeerError } from '../errors.js';
 import { pack, unpack } from './binarypack.js';
 import { MsgPackStream, packMsgPack } from './msgpack.js';
-import { MAX_VALUE, MTU, Reassembly, cut, inPieces, join } from './pieces.js';
+import { MAX_VALUE, MTU, Reassembly, cut, inPieces } from './pieces.js';
 import type { Dialect } from './text.js';
 
 // What the remote understands as its end.
@@ -67,16 +67,8 @@ class BinarySerializer implements Serializer {
     const read = this.#unpack(bytes, isPiece(bytes));
     if (!isObject(read) || !read.__peerData) return take(read);
     if (isGoodbye(read)) return close();
-    const pieces = this.#reassembly.add(read);
-    if (!pieces) return;
-    // A buffer alone, which is what is long most of the time, needs no second copy.
-    const [first] = pieces;
-    const head = first?.[0] === 0xdb ? 5 : first?.[0] === 0xda ? 3 : 0;
-    if (!head || first!.length < head) return take(this.#unpack(join(pieces), false));
-    const declared = head === 5 ? new DataView(first!.buffer, first!.byteOffset).getUint32(1) : first![1]! * 256 + first![2]!;
-    const { buffer } = join(pieces, head);
-    if (buffer.byteLength < declared) throw new RangeError('it ends too early');
-    take(buffer.byteLength > declared ? buffer.slice(0, declared) : buffer);
+    const whole = this.#reassembly.add(read);
+    if (whole) take(this.#unpack(whole, false));
   }
 
   goodbye(remote: Remote): Outgoing | undefined {

@@ -14,6 +14,9 @@ export type { FileResult, TransferEvents } from './transfer.js';
 export type { ReceiveFileOptions, Target } from './receiving.js';
 export { FileReceiving, FileSending, type SendFileOptions };
 
+// All channels of a connection that ends close within this time.
+const PAUSE_MS = 1000;
+
 class Transfers implements FileTransfers {
   readonly #live = new WeakMap<object, Set<FileReceiving | FileSending>>();
   readonly #whole = new WeakMap<FileHost, WholeLink>();
@@ -23,6 +26,7 @@ class Transfers implements FileTransfers {
     this.#remember(host, sending);
     if (!sending.files.length) sending.cancel('there are no files');
     else sending.attach(this.#linkOf(host));
+    sending.on('lost', () => setTimeout(() => this.#handleLost(host, sending), PAUSE_MS));
     return sending;
   }
 
@@ -60,6 +64,11 @@ class Transfers implements FileTransfers {
 
   forget(context: object): void {
     for (const transfer of this.#live.get(context) ?? []) transfer.cancel('the peer was destroyed');
+  }
+
+  // Its channel is gone, but not its connection: the other side did not want it, or knows no files.
+  #handleLost(host: FileHost, sending: FileSending): void {
+    if (host.open && sending.lost) sending.cancel('the other side ended it, or takes no files');
   }
 
   #linkOf(host: FileHost): Link {

@@ -79,7 +79,7 @@ class Stage {
 
   constructor() {
     const stage = this;
-    const common = { hasLinks: true, serialization: 'binary', chunk: 16_000, link: () => this.connect(), send: async () => undefined, close: () => undefined };
+    const common = { hasLinks: true, open: false, serialization: 'binary', chunk: 16_000, link: () => this.connect(), send: async () => undefined, close: () => undefined };
     this.alice = { ...common, peer: 'bob', context: {}, listens: false, offer: () => false };
     this.bob = {
       ...common,
@@ -308,6 +308,14 @@ test('what a forgotten peer had under way ends', async () => {
   transfers.forget(stage.alice.context);
 
   await expect(sending.done).rejects.toMatchObject({ type: 'transfer' });
+});
+
+test('a channel that is gone while its connection is there was not wanted', async () => {
+  const stage = new Stage();
+  const sending = transfers.send({ ...stage.alice, open: true }, new File(['x'], 'x'));
+  stage.links[0]![0].cut();
+
+  await expect(sending.done).rejects.toThrow(/takes no files/);
 });
 
 test('names lead nowhere', () => {
