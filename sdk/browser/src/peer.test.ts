@@ -156,7 +156,7 @@ test('after disconnect connections stay, new ones are refused, and reconnect goe
 
   peer.reconnect();
   FakeSocket.last.open({ iceServers: [] });
-  expect(told.at(-1)).toBe('reconnected alice');
+  expect(told.at(-1)).toBe('open alice');
 });
 
 test('destroy ends everything and leaves no timer', () => {

@@ -54,6 +54,7 @@ export class Peer extends Emitter<PeerEvents> {
   readonly #context: ConnectionContext;
   #settleReady!: { resolve: () => void; reject: (error: unknown) => void };
   #wasOpen = false;
+  #asked = true;
   #disconnected = false;
   #destroyed = false;
   #told: Promise<unknown>;
@@ -195,6 +196,7 @@ export class Peer extends Emitter<PeerEvents> {
     if (this.#destroyed) throw new Error('This peer is destroyed: make a new one');
     if (!this.#disconnected) return this.#session.check();
     this.#disconnected = false;
+    this.#asked = true;
     this.#session.start();
   }
 
@@ -243,8 +245,8 @@ export class Peer extends Emitter<PeerEvents> {
     const session = this.#session;
     session.on('open', (payload) => this.#handleOpen(payload));
     session.on('frame', (frame) => this.#handleFrame(frame));
-    session.on('lost', (attempt) => {
-      if (attempt === 1) for (const room of Object.values(this.rooms)) room.handleSession('lost');
+    session.on('lost', (attempt, wasOpen) => {
+      if (wasOpen) for (const room of Object.values(this.rooms)) room.handleSession('lost');
       this.emit('reconnecting', attempt);
     });
     session.on('ended', (error) => this.#abort(error));
@@ -265,12 +267,14 @@ export class Peer extends Emitter<PeerEvents> {
     this.#ice.take(payload);
     this.#tellOpen();
     for (const room of Object.values(this.rooms)) room.handleSession('open');
+    // As in PeerJS `open` comes again if it was asked for.
+    const asked = this.#asked;
     const again = this.#wasOpen;
+    this.#asked = false;
     this.#wasOpen = true;
     this.#settleReady.resolve();
-    if (!again) return void this.emit('open', this.id);
-    for (const connection of this.#connections.all()) connection.handleSession();
-    this.emit('reconnected', this.id);
+    if (again) for (const connection of this.#connections.all()) connection.handleSession();
+    this.emit(asked ? 'open' : 'reconnected', this.id);
   }
 
   #handleFrame(frame: Frame): void {

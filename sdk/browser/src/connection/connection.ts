@@ -254,12 +254,14 @@ export abstract class Connection<
 
   protected end(goodbye: boolean): void {
     if (this.#closed) return;
+    // What is open ends visibly for all but the calls of older clients.
+    const said = this.#open && !(this.type === 'media' && this.remote.legacy) && !this.negotiator?.renegotiates;
     this.#closed = true;
     this.#open = false;
     this.#recovery?.stop();
     this.onClosing();
     this.negotiator?.close();
-    this.context.forget(this, goodbye);
+    this.context.forget(this, goodbye && !said);
     this.#settleReady.reject(this.error('connection-closed', 'Closed before it was open'));
     this.#emit('close');
   }

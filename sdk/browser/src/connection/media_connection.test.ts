@@ -136,6 +136,17 @@ test('strangers are not looked for once the path has failed', async () => {
   expect(connection.closed).toBe(true);
 });
 
+test.each([
+  ['a newer client sees it', {}, false],
+  ['an older one does not', { browser: 'Chrome' }, true],
+  ['ours may have lost its path', OURS, true],
+])('the end of a call is told by the server where needed: %s', async (_, members, told) => {
+  const { connection, answer, forgotten } = await call(stream('audio'));
+  await answer(members);
+  connection.close();
+  expect(forgotten).toEqual([told]);
+});
+
 test('closing twice says it once, and whoever waits hears of it', async () => {
   const { connection, rtc, forgotten } = await call();
   const closed = vi.fn();

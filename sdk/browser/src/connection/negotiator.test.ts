@@ -30,6 +30,19 @@ test('candidates wait for their description', async () => {
   expect(bob.rtc.candidates).toHaveLength(1);
 });
 
+test('our candidates are not told before our description', async () => {
+  const alice = side(true);
+  const told: string[] = [];
+  alice.negotiator.on('description', ({ type }) => told.push(type));
+  alice.negotiator.on('candidate', ({ candidate }) => told.push(`${candidate}`));
+  alice.rtc.gather('one');
+  alice.rtc.gather('');
+  alice.negotiator.start(CONFIGURED);
+  await settled();
+  alice.rtc.gather('two');
+  expect(told).toEqual(['offer', 'one', 'two']);
+});
+
 test('when both offer at once the caller wins and both end stable', async () => {
   const { alice, bob } = await connected();
   alice.said.length = 0;

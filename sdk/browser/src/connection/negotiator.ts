@@ -58,6 +58,7 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   readonly #initiator: boolean;
   readonly #hooks: NegotiatorHooks;
   readonly #early: RTCIceCandidateInit[] = [];
+  readonly #gathered: RTCIceCandidateInit[] = [];
   readonly #listeners = new AbortController();
   #tasks: Promise<void> = Promise.resolve();
   #round = 0;
@@ -186,6 +187,12 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
     this.#last = description;
     this.#describedAt = platform.now();
     this.emit('description', description);
+    this.#tellGathered();
+  }
+
+  // 0.3 loses candidates that come before their description.
+  #tellGathered(): void {
+    for (const candidate of this.#gathered.splice(0)) this.emit('candidate', candidate);
   }
 
   #configure(configuration: RTCConfiguration): void {
@@ -231,7 +238,9 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
     ): void => connection.addEventListener(event, listener, { signal });
 
     on('icecandidate', ({ candidate }) => {
-      if (candidate?.candidate) this.emit('candidate', candidate.toJSON());
+      if (!candidate?.candidate) return;
+      this.#gathered.push(candidate.toJSON());
+      if (this.#last) this.#tellGathered();
     });
     on('negotiationneeded', () => {
       if (!this.renegotiates) return;

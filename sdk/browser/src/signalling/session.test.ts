@@ -29,6 +29,7 @@ test('a lost socket is opened again under the same address, sooner at first and 
   const { told } = start();
   const first = FakeSocket.last;
   first.open({ ttl: 1 });
+  now.advanceTimersByTime(6000);
   first.end();
   now.advanceTimersByTime(200);
   expect(FakeSocket.made).toHaveLength(2);
@@ -120,6 +121,25 @@ test('a server that is full for a while does not end who was in', () => {
   now.advanceTimersByTime(200);
   FakeSocket.last.say({ type: 'ERROR', payload: { msg: 'full' } });
   expect(told.at(-1)).toBe('lost 2');
+});
+
+test('a server that lets go at once is asked more and more seldom', () => {
+  const { told } = start();
+  for (let tries = 0; tries < 4; tries += 1) {
+    FakeSocket.last.open();
+    FakeSocket.last.end();
+    now.advanceTimersByTime(8000);
+  }
+  expect(told.filter((it) => it.startsWith('lost'))).toEqual(['lost 1', 'lost 2', 'lost 3', 'lost 4']);
+});
+
+test('a try that hangs is begun anew when somebody knows of a network', () => {
+  const { session } = start();
+  session.check();
+  expect(FakeSocket.made).toHaveLength(1);
+  now.advanceTimersByTime(2000);
+  session.check();
+  expect(FakeSocket.made).toHaveLength(2);
 });
 
 test('two pages of one id do not fight for it', () => {

@@ -13,8 +13,8 @@ export type SessionEvents = {
   // Of each socket; `payload` is that of OPEN.
   open: [payload: unknown];
   frame: [frame: Frame];
-  // The socket is gone and will be opened again.
-  lost: [attempt: number];
+  // The socket is gone, or could not be opened, and the next try is this one.
+  lost: [attempt: number, wasOpen: boolean];
   // It is over, and nothing more is tried.
   ended: [error: PeerError];
 };
@@ -31,6 +31,9 @@ export interface SessionOptions {
 const OPEN_MS = 8000;
 const PROBE_MS = 4000;
 const QUIET_MS = 25_000;
+// A try may hang in a network that is gone; when somebody knows of another one it is begun anew.
+const SLOW_MS = 2000;
+const STEADY_MS = 5000;
 const BACKOFF_MS = [200, 500, 1000, 2000, 4000, 8000];
 // What no further try changes.
 const FINAL: Record<string, PeerErrorType> = { 'ID-TAKEN': 'unavailable-id', 'INVALID-KEY': 'invalid-key' };
@@ -46,6 +49,8 @@ export class Session extends Emitter<SessionEvents> {
   #probedAt: number | undefined;
   #attempt = 0;
   #wasOpen = false;
+  // When the state began.
+  #since = 0;
   #unlisten: (() => void) | undefined;
 
   constructor(options: SessionOptions) {
@@ -72,7 +77,8 @@ export class Session extends Emitter<SessionEvents> {
 
   // Asks the server whether it is there; if it waits for the next try, tries now.
   check(): void {
-    if (this.#state === 'waiting') {
+    const isSlow = this.#state === 'connecting' && platform.now() - this.#since >= SLOW_MS;
+    if (this.#state === 'waiting' || isSlow) {
       this.#connect();
     } else if (this.#state === 'open' && this.#probedAt === undefined) {
       this.#probe();
@@ -90,6 +96,7 @@ export class Session extends Emitter<SessionEvents> {
   #connect(): void {
     this.#drop();
     this.#state = 'connecting';
+    this.#since = platform.now();
     let socket: WebSocket;
     try {
       socket = new WebSocket(this.#options.url());
@@ -117,7 +124,7 @@ export class Session extends Emitter<SessionEvents> {
     if (frame?.type === 'OPEN') {
       this.#state = 'open';
       this.#wasOpen = true;
-      this.#attempt = 0;
+      this.#since = platform.now();
       this.#after(QUIET_MS, () => this.#probe());
       // Who hears it says first what must be said again.
       this.emit('open', frame.payload);
@@ -146,6 +153,8 @@ export class Session extends Emitter<SessionEvents> {
   #lose(): void {
     const wasOpen = this.#state === 'open';
     this.#drop();
+    // A server that takes us and lets us go at once is not asked several times a second.
+    if (wasOpen && platform.now() - this.#since >= STEADY_MS) this.#attempt = 0;
     this.#attempt += 1;
     if (!this.#wasOpen && this.#attempt >= this.#options.attempts) {
       return this.#end(new PeerError('network', 'Could not connect to the server'));
@@ -153,7 +162,7 @@ export class Session extends Emitter<SessionEvents> {
     this.#state = 'waiting';
     const longest = BACKOFF_MS[Math.min(this.#attempt, BACKOFF_MS.length) - 1] ?? 8000;
     this.#after(longest * (0.5 + platform.random() / 2), () => this.#connect());
-    if (wasOpen || this.#wasOpen) this.emit('lost', this.#attempt);
+    if (this.#wasOpen) this.emit('lost', this.#attempt, wasOpen);
   }
 
   // Nobody else hears what a client says to itself. The server answers HEARTBEAT with nothing, and its pings are not
