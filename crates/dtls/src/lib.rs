@@ -3,12 +3,16 @@
 //! configuration that it builds, with key exchanges on all groups, and str0m builds one for each
 //! connection.
 
+mod keys;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::crypto::CryptoError;
 use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion};
+
+pub use keys::{Keys, keys_from};
 
 /// What str0m takes by default, with DTLS as above.
 pub fn crypto() -> Arc<CryptoProvider> {
@@ -86,7 +90,11 @@ impl DtlsInstance for Dtls {
     }
 
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
-        self.0.poll_output(buffer)
+        let output = self.0.poll_output(buffer);
+        if let DtlsOutput::KeyingMaterial(material, profile) = &output {
+            keys::tell(material, *profile, self.0.is_active());
+        }
+        output
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {

@@ -1,6 +1,6 @@
 //! What forwarding a packet costs, without any socket: one publisher, N subscribers that count.
 //!
-//! `cargo run --release -p peerway-media --example forward -- [SUBSCRIBERS] [SECONDS] [bwe [counted]] [full]`
+//! `cargo run --release -p peerway-media --example forward -- [SUBSCRIBERS] [SECONDS] [bwe] [full]`
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -18,8 +18,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use peerway_media::{
-    Datagram, Estimation, Event, LegId, LegOptions, LocalAddress, MediaRouter, Output, RoomId,
-    RouterOptions, Transmit, Transport,
+    Datagram, Event, LegId, LegOptions, LocalAddress, MediaRouter, Output, RoomId, RouterOptions,
+    Transmit, Transport,
 };
 use support::client::{Client, NOTHING, VIDEO};
 
@@ -48,11 +48,7 @@ fn main() {
     let address: SocketAddr = "198.51.100.1:5000".parse().unwrap();
     let addresses = vec![LocalAddress { transport: Transport::Udp, address }];
     let mut bench = Bench {
-        router: MediaRouter::new(RouterOptions {
-            addresses,
-            estimation: if has("counted") { Estimation::EveryPacket } else { Estimation::Reports },
-            ..RouterOptions::default()
-        }),
+        router: MediaRouter::new(RouterOptions { addresses, ..RouterOptions::default() }),
         address,
         now: Instant::now(),
         clients: Vec::new(),

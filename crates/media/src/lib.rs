@@ -9,6 +9,7 @@ mod leg;
 mod rewrite;
 mod router;
 mod speakers;
+mod srtp;
 mod track;
 
 pub use allocation::{Demand, allocate};
@@ -16,9 +17,9 @@ pub use rewrite::{
     CaptureClock, Clock, Continuity, Incoming, Outgoing, PictureNumbers, Rewriter, SourceId,
 };
 pub use router::{
-    CloseReason, Datagram, Estimation, Event, LayerReport, LegId, LegOptions, LegReport,
-    LocalAddress, MediaRouter, Output, PublicationReport, Quality, Reception, RoomId,
-    RouterOptions, SubscriptionReport, Traffic, Transmit, Transport, VideoWish, ice_user,
+    CloseReason, Datagram, Event, LayerReport, LegId, LegOptions, LegReport, LocalAddress,
+    MediaRouter, Output, PublicationReport, Quality, Reception, RoomId, RouterOptions,
+    SubscriptionReport, Traffic, Transmit, Transport, VideoWish, ice_user,
 };
 pub use speakers::Speakers;
 pub use track::{Codec, Codecs, Kind};

@@ -4,12 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use peerway_media::{CloseReason, Estimation, Event, Kind, LegId, LegOptions, RouterOptions};
+use peerway_media::{CloseReason, Event, Kind, LegId, LegOptions};
 use support::client::{BOTH, NOTHING, VIDEO};
 use support::picture::Picture;
 use support::{BAD, GOOD, Path, World};
-
-const ESTIMATIONS: [Estimation; 2] = [Estimation::Reports, Estimation::EveryPacket];
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -402,28 +400,26 @@ fn a_publisher_that_rests_pauses_its_subscriptions_and_comes_back_with_a_key_fra
 
 #[test]
 fn a_path_too_narrow_for_all_pictures_gets_every_second_or_fourth() {
-    for estimation in ESTIMATIONS {
-        let mut world = World::new(RouterOptions { estimation, ..RouterOptions::default() });
-        let ann = world.join(1, VIDEO, GOOD);
-        world.client_mut(ann).set_temporal();
-        let bob = world.join(2, NOTHING, GOOD);
-        let options = LegOptions { first_bitrate: Some(500_000), ..LegOptions::default() };
-        // All pictures take 900 kbit/s.
-        let slow = Path { bandwidth: Some(650_000), ..GOOD };
-        let carol = world.join_with(3, NOTHING, slow, options, str0m::RtcConfig::new());
-        run_as_decoders_do(&mut world, carol, ann, seconds(20));
-        assert!(world.client(bob).pictures(ann).len() > 550);
-        let late = world.start + seconds(8);
-        let pictures = world.client(carol).pictures(ann);
-        let pictures: Vec<_> = pictures.into_iter().filter(|picture| picture.at > late).collect();
-        assert!((80..270).contains(&pictures.len()), "{} of 360", pictures.len());
-        assert!(longest_gap(&pictures) < millis(500), "{:?}", longest_gap(&pictures));
-        let skips = pictures.windows(2).filter(|pair| pair[1].number > pair[0].number + 1).count();
-        assert!(skips * 2 > pictures.len(), "{skips}");
-        // What is left out leaves no gap, neither of packets nor of pictures.
-        let breaks = pictures.windows(2).filter(|pair| pair[1].id != (pair[0].id + 1) & 0x7fff);
-        assert!(breaks.count() < 5);
-    }
+    let mut world = World::default();
+    let ann = world.join(1, VIDEO, GOOD);
+    world.client_mut(ann).set_temporal();
+    let bob = world.join(2, NOTHING, GOOD);
+    let options = LegOptions { first_bitrate: Some(500_000), ..LegOptions::default() };
+    // All pictures take 900 kbit/s.
+    let slow = Path { bandwidth: Some(650_000), ..GOOD };
+    let carol = world.join_with(3, NOTHING, slow, options, str0m::RtcConfig::new());
+    run_as_decoders_do(&mut world, carol, ann, seconds(20));
+    assert!(world.client(bob).pictures(ann).len() > 550);
+    let late = world.start + seconds(8);
+    let pictures = world.client(carol).pictures(ann);
+    let pictures: Vec<_> = pictures.into_iter().filter(|picture| picture.at > late).collect();
+    assert!((80..270).contains(&pictures.len()), "{} of 360", pictures.len());
+    assert!(longest_gap(&pictures) < millis(500), "{:?}", longest_gap(&pictures));
+    let skips = pictures.windows(2).filter(|pair| pair[1].number > pair[0].number + 1).count();
+    assert!(skips * 2 > pictures.len(), "{skips}");
+    // What is left out leaves no gap, neither of packets nor of pictures.
+    let breaks = pictures.windows(2).filter(|pair| pair[1].id != (pair[0].id + 1) & 0x7fff);
+    assert!(breaks.count() < 5);
 }
 
 #[test]
@@ -489,73 +485,67 @@ fn closed(world: &World) -> Vec<LegId> {
 
 #[test]
 fn with_an_estimated_bandwidth_a_good_path_gets_everything() {
-    for estimation in ESTIMATIONS {
-        let mut world = World::new(RouterOptions { estimation, ..RouterOptions::default() });
-        let ann = world.join(1, BOTH, GOOD);
-        let options = LegOptions { first_bitrate: Some(2_000_000), ..LegOptions::default() };
-        let bob = world.join_with(2, NOTHING, GOOD, options, str0m::RtcConfig::new());
-        world.run(seconds(10));
-        let pictures = world.client(bob).pictures(ann);
-        assert!(pictures.len() > 280, "{}", pictures.len());
-        assert_smooth(&pictures);
-        assert!(longest_gap(&pictures) < millis(80), "{:?}", longest_gap(&pictures));
-    }
+    let mut world = World::default();
+    let ann = world.join(1, BOTH, GOOD);
+    let options = LegOptions { first_bitrate: Some(2_000_000), ..LegOptions::default() };
+    let bob = world.join_with(2, NOTHING, GOOD, options, str0m::RtcConfig::new());
+    world.run(seconds(10));
+    let pictures = world.client(bob).pictures(ann);
+    assert!(pictures.len() > 280, "{}", pictures.len());
+    assert_smooth(&pictures);
+    assert!(longest_gap(&pictures) < millis(80), "{:?}", longest_gap(&pictures));
 }
 
 #[test]
 fn a_path_too_narrow_for_a_picture_gets_sound_and_no_frozen_picture() {
-    for estimation in ESTIMATIONS {
-        let mut world = World::new(RouterOptions { estimation, ..RouterOptions::default() });
-        let ann = world.join(1, BOTH, GOOD);
-        let options = LegOptions { first_bitrate: Some(1_000_000), ..LegOptions::default() };
-        let slow = Path { bandwidth: Some(300_000), ..GOOD };
-        let bob = world.join_with(2, NOTHING, slow, options, str0m::RtcConfig::new());
-        world.run(seconds(20));
-        let late = world.start + seconds(15);
-        let bob = world.client(bob);
-        let sound = &bob.track(ann, Kind::Audio).unwrap().packets;
-        let sound = sound.iter().filter(|packet| packet.at > late).count();
-        assert!(sound > 235, "{sound} of 250");
-        let video = &bob.track(ann, Kind::Video).unwrap().packets;
-        let video = video.iter().filter(|packet| packet.at > late).count();
-        assert!(video < 300, "{video} of 600");
-    }
+    let mut world = World::default();
+    let ann = world.join(1, BOTH, GOOD);
+    let options = LegOptions { first_bitrate: Some(1_000_000), ..LegOptions::default() };
+    let slow = Path { bandwidth: Some(300_000), ..GOOD };
+    let bob = world.join_with(2, NOTHING, slow, options, str0m::RtcConfig::new());
+    world.run(seconds(20));
+    let late = world.start + seconds(15);
+    let bob = world.client(bob);
+    let sound = &bob.track(ann, Kind::Audio).unwrap().packets;
+    let sound = sound.iter().filter(|packet| packet.at > late).count();
+    assert!(sound > 235, "{sound} of 250");
+    let video = &bob.track(ann, Kind::Video).unwrap().packets;
+    let video = video.iter().filter(|packet| packet.at > late).count();
+    assert!(video < 300, "{video} of 600");
 }
 
 #[test]
 fn of_three_sizes_everybody_gets_what_its_path_carries() {
-    for estimation in ESTIMATIONS {
-        let mut world = World::new(RouterOptions { estimation, ..RouterOptions::default() });
-        let options = LegOptions { simulcast: true, ..LegOptions::default() };
-        let ann = world.join_with(1, VIDEO, GOOD, options, str0m::RtcConfig::new());
-        world.client_mut(ann).simulcast = Some(support::client::Simulcast::default());
-        let bob = world.join(2, NOTHING, GOOD);
-        let options = LegOptions { first_bitrate: Some(600_000), ..LegOptions::default() };
-        let slow = Path { bandwidth: Some(700_000), ..GOOD };
-        let carol = world.join_with(3, NOTHING, slow, options, str0m::RtcConfig::new());
-        world.run(seconds(20));
-        let sizes = |leg| -> Vec<u8> {
-            let packets = &world.client(leg).track(ann, Kind::Video).unwrap().packets;
-            packets.iter().map(|packet| packet.payload[11]).collect()
-        };
-        let (bobs, carols) = (sizes(bob), sizes(carol));
-        assert_eq!(bobs.last(), Some(&2), "the largest");
-        assert_eq!(bobs.first(), Some(&0), "the smallest was there first");
-        let large = carols.iter().rev().take(300).filter(|size| **size == 2).count();
-        assert!(large < 30, "{large}");
-        // Over every switch it is one stream.
-        for (leg, most) in [(bob, 0), (carol, 40)] {
-            let packets = &world.client(leg).track(ann, Kind::Video).unwrap().packets;
-            let mut sequences: Vec<u64> = packets.iter().map(|packet| packet.sequence).collect();
-            sequences.sort_unstable();
-            let gaps = sequences.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
-            // Carol's path loses some before its width is known.
-            assert!(gaps <= most, "{leg:?}: {gaps}");
-        }
-        let pictures = world.client(bob).pictures(ann);
-        assert!(longest_gap(&pictures) < millis(150), "{:?}", longest_gap(&pictures));
-        assert!(pictures.windows(2).all(|pair| pair[1].timestamp > pair[0].timestamp));
+    let mut world = World::default();
+    let options = LegOptions { simulcast: true, ..LegOptions::default() };
+    let ann = world.join_with(1, VIDEO, GOOD, options, str0m::RtcConfig::new());
+    world.client_mut(ann).simulcast = Some(support::client::Simulcast::default());
+    let bob = world.join(2, NOTHING, GOOD);
+    let options = LegOptions { first_bitrate: Some(600_000), ..LegOptions::default() };
+    let slow = Path { bandwidth: Some(700_000), ..GOOD };
+    let carol = world.join_with(3, NOTHING, slow, options, str0m::RtcConfig::new());
+    world.run(seconds(20));
+    let sizes = |leg| -> Vec<u8> {
+        let packets = &world.client(leg).track(ann, Kind::Video).unwrap().packets;
+        packets.iter().map(|packet| packet.payload[11]).collect()
+    };
+    let (bobs, carols) = (sizes(bob), sizes(carol));
+    assert_eq!(bobs.last(), Some(&2), "the largest");
+    assert_eq!(bobs.first(), Some(&0), "the smallest was there first");
+    let large = carols.iter().rev().take(300).filter(|size| **size == 2).count();
+    assert!(large < 30, "{large}");
+    // Over every switch it is one stream.
+    for (leg, most) in [(bob, 0), (carol, 40)] {
+        let packets = &world.client(leg).track(ann, Kind::Video).unwrap().packets;
+        let mut sequences: Vec<u64> = packets.iter().map(|packet| packet.sequence).collect();
+        sequences.sort_unstable();
+        let gaps = sequences.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
+        // Carol's path loses some before its width is known.
+        assert!(gaps <= most, "{leg:?}: {gaps}");
     }
+    let pictures = world.client(bob).pictures(ann);
+    assert!(longest_gap(&pictures) < millis(150), "{:?}", longest_gap(&pictures));
+    assert!(pictures.windows(2).all(|pair| pair[1].timestamp > pair[0].timestamp));
 }
 
 #[test]

@@ -17,6 +17,8 @@ const TWO_LINES: LegOptions = LegOptions {
     two_lines: true,
     data: false,
     publishers: None,
+    owner: None,
+    sends_only: false,
 };
 
 fn config() -> str0m::RtcConfig {

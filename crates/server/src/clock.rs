@@ -21,6 +21,11 @@ pub(crate) fn wall() -> peerway_broker::WallClock {
     peerway_broker::WallClock { at: now(), unix_millis }
 }
 
+/// Now, and how long after 1970 that is, for what the members of a room are told.
+pub(crate) fn now_and_since_1970() -> (Instant, std::time::Duration) {
+    (now(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
 /// Random bytes fit for ids that must not be guessed.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

@@ -27,29 +27,39 @@ pub(super) fn configure(config: RtcConfig) -> RtcConfig {
 /// The formats with their payload types on this leg.
 #[derive(Debug)]
 pub(super) struct Formats {
-    known: Vec<(Pt, Codec)>,
+    known: Vec<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    payload_type: Pt,
+    codec: Codec,
     /// Of repetitions (RFC 4588).
-    repairs: Vec<Pt>,
+    repair: Option<Pt>,
 }
 
 impl Formats {
+    /// As they are offered, or as they were agreed on.
     pub(super) fn new(rtc: &Rtc) -> Self {
-        let all = rtc.codec_config().params();
-        let repairs = all.iter().filter_map(PayloadParams::resend).collect();
-        Self { known: all.iter().filter_map(known).collect(), repairs }
+        Self { known: rtc.codec_config().params().iter().filter_map(known).collect() }
     }
 
     pub(super) fn find(&self, payload_type: Pt) -> Option<(FormatId, Codec)> {
-        let index = self.known.iter().position(|(pt, _)| *pt == payload_type)?;
-        Some((FormatId(u8::try_from(index).ok()?), self.known[index].1))
+        let index = self.known.iter().position(|it| it.payload_type == payload_type)?;
+        Some((FormatId(u8::try_from(index).ok()?), self.known[index].codec))
     }
 
     pub(super) fn is_repair(&self, payload_type: u8) -> bool {
-        self.repairs.iter().any(|pt| **pt == payload_type)
+        self.known.iter().filter_map(|it| it.repair).any(|pt| *pt == payload_type)
     }
 
     pub(super) fn payload_type(&self, format: FormatId) -> Pt {
-        self.known[usize::from(format.0)].0
+        self.known[usize::from(format.0)].payload_type
+    }
+
+    /// Of its repetitions, if the member takes such.
+    pub(super) fn repair(&self, format: FormatId) -> Option<Pt> {
+        self.known[usize::from(format.0)].repair
     }
 
     /// Those that the other side takes on a line, in its order.
@@ -96,7 +106,7 @@ impl Accepted {
     }
 }
 
-fn known(params: &PayloadParams) -> Option<(Pt, Codec)> {
+fn known(params: &PayloadParams) -> Option<Known> {
     let codec = match params.spec().codec {
         Format::Opus => Codec::Opus,
         Format::PCMU => Codec::Pcmu,
@@ -107,5 +117,5 @@ fn known(params: &PayloadParams) -> Option<(Pt, Codec)> {
         Format::Av1 => Codec::Av1,
         _ => return None,
     };
-    Some((params.pt(), codec))
+    Some(Known { payload_type: params.pt(), codec, repair: params.resend() })
 }

@@ -15,11 +15,20 @@ pub(super) struct Claim<'a> {
     pub(super) repaired_rid: Option<&'a str>,
 }
 
+/// Whether a datagram is RTCP (RFC 5761, section 4: these second bytes are no RTP).
+pub(super) fn is_report(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, second, ..] if first >> 6 == 2 && (192..=223).contains(second))
+}
+
+/// Whether a datagram is of ICE (RFC 7983, section 7).
+pub(super) fn is_check(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| *first < 4)
+}
+
 /// `None`: it is no RTP packet.
 pub(super) fn claim(datagram: &[u8]) -> Option<Claim<'_>> {
     let (head, rest) = datagram.split_first_chunk::<12>()?;
-    // RFC 5761, section 4: these second bytes are RTCP's.
-    if head[0] >> 6 != 2 || (192..=223).contains(&head[1]) {
+    if head[0] >> 6 != 2 || is_report(datagram) {
         return None;
     }
     let mut claim = Claim {

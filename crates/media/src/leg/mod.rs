@@ -2,26 +2,33 @@
 //! what it says and takes is this crate's own vocabulary.
 //!
 //! Contract: after each change, [`Leg::poll`] until it answers [`Output::Timeout`]. Packets that
-//! were given to [`Leg::send`] go out after the next [`Leg::handle_timeout`].
+//! were given to [`Leg::send`] come out of [`Leg::flush`].
 
 mod channels;
+mod feedback;
 mod format;
 mod gate;
 mod header;
+mod history;
 mod incoming;
+mod line;
 mod negotiation;
 mod packet;
+mod picture;
+mod reports;
 mod sdp;
+mod sending;
 mod slot;
 mod statistics;
 mod two_lines;
 mod vp8;
+mod vp9;
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use str0m::bwe::{Bitrate, BweKind};
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{Extension, ExtensionMap};
@@ -29,6 +36,8 @@ use str0m::{Candidate, IceConnectionState, IceCreds, Input, Rtc, RtcConfig, RtcE
 
 pub(crate) use channels::{Message, Opening};
 pub(crate) use packet::{Packet, Temporal};
+pub(crate) use reports::WallClock;
+pub(crate) use sending::Path;
 pub(crate) use slot::{Label, SlotId};
 
 use crate::Kind;
@@ -36,13 +45,6 @@ use crate::router::{LocalAddress, Transport};
 use format::Formats;
 use incoming::Incoming;
 use slot::Slots;
-
-/// What is kept for a subscriber who asks for it again: enough for two questions on a long path. The
-/// payload is shared with the other subscribers, but its header takes 400 bytes of each.
-const KEPT_PACKETS: usize = 512;
-const KEPT_FOR: Duration = Duration::from_millis(800);
-/// Of what is sent, repetitions are at most this part.
-const REPEATED: f32 = 0.2;
 
 /// What all legs of a router share.
 #[derive(Debug, Clone)]
@@ -52,22 +54,25 @@ pub(crate) struct Shared {
     candidates: Vec<LocalAddress>,
     /// The first characters of every ICE user name fragment.
     prefix: String,
+    wall: Option<WallClock>,
 }
 
 impl Shared {
-    pub(crate) fn new(candidates: Vec<LocalAddress>, prefix: String) -> Self {
+    pub(crate) fn new(
+        candidates: Vec<LocalAddress>,
+        prefix: String,
+        wall: Option<WallClock>,
+    ) -> Self {
         let crypto = peerway_dtls::crypto();
         // One for all: who is meant is in the ICE credentials.
         let certificate = crypto.dtls_provider.generate_certificate();
-        Self { crypto, certificate, candidates, prefix }
+        Self { crypto, certificate, candidates, prefix, wall }
     }
 }
 
 /// How a leg is made.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// What its path may carry at first, in bits per second; `None` does not estimate.
-    pub(crate) first_bitrate: Option<u64>,
     /// How much video and audio it may send, in bits per second.
     pub(crate) bitrate_limit: Option<u64>,
     /// Its video may come in several sizes.
@@ -88,8 +93,8 @@ pub(crate) enum Output {
         destination: SocketAddr,
         data: Vec<u8>,
     },
-    /// A packet of one of its publications. Boxed: the others come far more often, and are small.
-    Packet(Box<Packet>),
+    /// A packet of one of its publications, for all that get it.
+    Packet(Arc<Packet>),
     /// A subscriber's decoder is lost.
     KeyFrameWanted(SlotId),
     /// The member opened a data channel.
@@ -98,9 +103,7 @@ pub(crate) enum Output {
     Message(Message),
     /// ICE and DTLS are up.
     Connected,
-    /// The path's bandwidth as it seems now, in bits per second.
-    Bandwidth(u64),
-    /// It reported on what it got.
+    /// It reported on what it got, or could have for a second: see [`Leg::take_loss`].
     Reported,
     /// Whether anything answers on any path.
     Reachable(bool),
@@ -136,10 +139,13 @@ pub(crate) struct Leg {
     sources: incoming::Sources,
     gate: gate::Gate,
     slots: Slots,
+    streams: Vec<negotiation::Stream>,
+    sending: sending::Sending,
+    wall: WallClock,
     statistics: statistics::Statistics,
     channels: channels::Channels,
     user: String,
-    /// The engine's time: a few microseconds ahead where its pacer wanted them to pass.
+    /// The engine's time.
     latest: Instant,
 }
 
@@ -154,8 +160,7 @@ impl Leg {
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .set_stats_interval(Some(statistics::INTERVAL))
-            .set_extension_map(extensions(&options))
-            .enable_bwe(options.first_bitrate.map(Bitrate::from));
+            .set_extension_map(extensions(&options));
         if let Some(certificate) = &shared.certificate {
             config = config.set_dtls_cert(certificate.clone());
         }
@@ -177,6 +182,9 @@ impl Leg {
             sources: incoming::Sources::default(),
             gate: gate::Gate::default(),
             slots: Slots::new(options.seed),
+            streams: Vec::new(),
+            sending: sending::Sending::default(),
+            wall: shared.wall.unwrap_or(WallClock { moment: (now, Duration::ZERO) }),
             statistics: statistics::Statistics::default(),
             channels: channels::Channels::default(),
             options,
@@ -214,7 +222,12 @@ impl Leg {
             tracing::trace!(source = %datagram.source, "a packet of an unknown source");
             return Ok(());
         }
-        Ok(self.rtc.handle_input(Input::Receive(now, receive))?)
+        self.heed(now, datagram.data);
+        self.rtc.handle_input(Input::Receive(now, receive))?;
+        if header::is_check(datagram.data) {
+            self.look_for_path();
+        }
+        Ok(())
     }
 
     /// Time went on, or there is something to send.
@@ -238,10 +251,16 @@ impl Leg {
 
     /// What is to be done next.
     pub(crate) fn poll(&mut self) -> Result<Output, Failure> {
+        if let Some(output) = self.next_feedback() {
+            return Ok(output);
+        }
         loop {
-            match self.rtc.poll_output()? {
+            match self.poll_engine()? {
                 str0m::Output::Timeout(at) => return Ok(Output::Timeout(at)),
                 str0m::Output::Transmit(transmit) => {
+                    if self.learn_path(&transmit) {
+                        continue;
+                    }
                     return Ok(Output::Transmit {
                         transport: match transmit.proto {
                             Protocol::Udp => Transport::Udp,
@@ -265,15 +284,14 @@ impl Leg {
         use str0m::Event as E;
 
         Some(match event {
-            E::RtpPacket(packet) => return self.packet(packet).map(Box::new).map(Output::Packet),
-            E::KeyframeRequest(request) => Output::KeyFrameWanted(self.slots.by_mid(request.mid)?),
+            E::RtpPacket(packet) => return self.packet(packet).map(Arc::new).map(Output::Packet),
             E::MediaIngressStats(stats) => {
                 self.note_incoming(&stats);
                 return None;
             }
-            E::MediaEgressStats(stats) => {
-                self.note_outgoing(&stats);
-                Output::Reported
+            E::PeerStats(stats) => {
+                self.tick(stats.timestamp);
+                return self.next_feedback();
             }
             E::ChannelOpen(id, _) => Output::Opened(self.channel_opened(id)?),
             E::ChannelData(data) => Output::Message(self.channel_message(data)?),
@@ -286,9 +304,6 @@ impl Leg {
                 return None;
             }
             E::Connected => Output::Connected,
-            E::EgressBitrateEstimate(
-                BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. },
-            ) => Output::Bandwidth(estimate.as_u64()),
             E::IceConnectionStateChange(state) => {
                 Output::Reachable(state != IceConnectionState::Disconnected)
             }
@@ -310,13 +325,6 @@ impl Leg {
     /// Whether it can get one other member only.
     pub(crate) fn has_two_lines(&self) -> bool {
         self.options.two_lines
-    }
-
-    /// The bandwidth that would be of use, in bits per second.
-    pub(crate) fn set_desired_bitrate(&mut self, desired: u64) {
-        if self.options.first_bitrate.is_some() {
-            self.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::from(desired));
-        }
     }
 }
 

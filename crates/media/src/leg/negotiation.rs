@@ -1,12 +1,15 @@
 //! Offers and answers: this side offers, one at a time, and what changes meanwhile waits for the next.
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::media::{Direction, Simulcast, SimulcastLayer};
+use str0m::media::{Direction, Mid, Simulcast, SimulcastLayer};
+use str0m::rtp::Extension;
 
+use super::format::Formats;
 use super::incoming::LAYERS;
+use super::line::{Extensions, Line};
 use super::sdp::{self, Edit};
-use super::slot::{Label, Slot, SlotId, State};
-use super::{Failure, KEPT_FOR, KEPT_PACKETS, Leg, REPEATED, str0m_kind};
+use super::slot::{Label, Slot, SlotId, Slots, State};
+use super::{Failure, Leg, str0m_kind};
 use crate::{Clock, Codec, Codecs, Kind};
 
 /// How far the descriptions are.
@@ -22,6 +25,16 @@ pub(super) struct Negotiation {
     refused: bool,
     /// What the room's members should send.
     preferred: [Option<Codec>; 2],
+}
+
+/// The sources that a line was offered with.
+#[derive(Debug)]
+pub(super) struct Stream {
+    mid: Mid,
+    source: u32,
+    /// Of its repetitions.
+    repairs: Option<u32>,
+    name: String,
 }
 
 impl Leg {
@@ -166,6 +179,8 @@ impl Leg {
             SdpAnswer::from_sdp_string(sdp).map_err(|error| Failure::Answer(error.to_string()))?;
         self.rtc.sdp_api().accept_answer(pending, answer)?;
         self.declare_sources(sdp);
+        self.formats = Formats::new(&self.rtc);
+        self.take_streams();
         for index in 0..self.incoming.len() {
             let Some(mid) = self.incoming[index].mid else { continue };
             let accepted = self.formats.accepted(&self.rtc, mid);
@@ -194,32 +209,59 @@ impl Leg {
                 _ => continue,
             }
             slot.accepted = self.formats.accepted(&self.rtc, mid);
-            if slot.ssrc.is_none() {
-                let mut api = self.rtc.direct_api();
-                slot.ssrc = api.stream_tx_by_mid(mid, None).map(|stream| {
-                    // They come as their publisher paced them; once more would only cost time.
-                    stream.set_unpaced(true);
-                    stream.set_rtx_cache(KEPT_PACKETS, KEPT_FOR, Some(REPEATED));
-                    stream.ssrc()
-                });
+            if slot.line.is_none()
+                && let Some(stream) = self.streams.iter().find(|stream| stream.mid == mid)
+            {
+                let first = Slots::first_repair(self.options.seed, stream.source);
+                slot.line = Some(Line::new(stream.source, stream.repairs, first, &stream.name));
+            }
+            if let Some(line) = &mut slot.line {
+                let id = |extension| media.remote_extmap().id_of(extension);
+                line.extensions = Extensions {
+                    mid: id(Extension::RtpMid),
+                    audio_level: id(Extension::AudioLevel),
+                    orientation: id(Extension::VideoOrientation),
+                };
             }
         }
         Ok(live)
     }
 
+    /// The engine makes a stream for each line that sends. Nothing is ever sent on it, and its reports would say so:
+    /// only its names are of use.
+    fn take_streams(&mut self) {
+        let of_slots = self.slots.all().filter_map(|(_, slot)| slot.mid);
+        let mids: Vec<Mid> = self.incoming.iter().filter_map(|it| it.mid).chain(of_slots).collect();
+        for mid in mids {
+            let name = self.rtc.media(mid).map(|media| media.cname().to_owned());
+            let mut api = self.rtc.direct_api();
+            while let Some(stream) = api.stream_tx_by_mid(mid, None) {
+                let (source, repairs) = (stream.ssrc(), stream.rtx());
+                api.remove_stream_tx(source);
+                if !self.streams.iter().any(|stream| stream.mid == mid) {
+                    let (source, repairs) = (*source, repairs.map(|it| *it));
+                    let name = name.clone().unwrap_or_default();
+                    self.streams.push(Stream { mid, source, repairs, name });
+                }
+            }
+        }
+    }
+
     fn edit(&self, mid: &str) -> Edit {
         let slot = self.slots.all().find(|(_, slot)| is(slot.mid, mid));
+        let refused = slot.is_some_and(|(_, slot)| slot.state == State::Refused);
         let label = slot.and_then(|(_, slot)| slot.label.clone());
+        let stream = self.streams.iter().find(|stream| &*stream.mid == mid && !refused);
+        let sources = stream.map(|it| sdp::describe_sources(it.source, it.repairs, &it.name));
         let Some(line) = self.incoming.iter().find(|line| is(line.mid, mid)) else {
-            let estimates = self.options.first_bitrate.is_some();
-            return Edit { label, uncounted: !estimates, ..Edit::default() };
+            return Edit { label, sources, uncounted: true, ..Edit::default() };
         };
         let preferred = self.negotiation.preferred[line.kind().index()];
         let bitrate = match line.kind() {
             Kind::Audio => None,
             Kind::Video => self.options.bitrate_limit,
         };
-        Edit { label, preferred, bitrate, uncounted: false }
+        Edit { label, preferred, bitrate, sources, uncounted: false }
     }
 }
 

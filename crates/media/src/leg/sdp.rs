@@ -15,6 +15,8 @@ pub(super) struct Edit {
     pub(super) preferred: Option<Codec>,
     /// The most that may come on it, in bits per second.
     pub(super) bitrate: Option<u64>,
+    /// The lines for its sources, where the engine does not know them any more.
+    pub(super) sources: Option<String>,
     /// No transport-wide numbers: nobody would look at the receiver's reports, twenty a second.
     pub(super) uncounted: bool,
 }
@@ -72,6 +74,13 @@ pub(super) fn sources(answer: &str, mid: &str) -> Vec<u32> {
     sources
 }
 
+/// What tells a line's sources (RFC 5576).
+pub(super) fn describe_sources(source: u32, repairs: Option<u32>, name: &str) -> String {
+    let own = format!("a=ssrc:{source} cname:{name}\r\n");
+    let Some(repairs) = repairs else { return own };
+    format!("{own}a=ssrc:{repairs} cname:{name}\r\na=ssrc-group:FID {source} {repairs}\r\n")
+}
+
 fn session(edited: &mut String, section: &str, version: u64) {
     for line in section.split_inclusive('\n') {
         // o=<user> <id> <version> <net> <type> <address> (RFC 8866, section 5.2)
@@ -112,6 +121,9 @@ fn media(edited: &mut String, section: &str, edit: &Edit, first: bool) {
                 push_all(edited, &["b=AS:", &(bitrate / 1000).to_string(), "\r\n"]);
             }
         }
+    }
+    if let Some(sources) = &edit.sources {
+        edited.push_str(sources);
     }
     if first && section.contains("a=candidate:") && !section.contains("a=end-of-candidates") {
         edited.push_str("a=end-of-candidates\r\n");

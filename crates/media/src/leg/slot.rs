@@ -10,9 +10,9 @@
 //! ```
 
 use str0m::media::Mid;
-use str0m::rtp::Ssrc;
 
 use super::format::{Accepted, FormatId};
+use super::line::Line;
 use crate::{Clock, Kind, Rewriter};
 
 /// One line of a leg.
@@ -49,7 +49,8 @@ pub(crate) struct Slot {
     /// It went away while its offer was out.
     pub(super) leaves: bool,
     pub(super) label: Option<Label>,
-    pub(super) ssrc: Option<Ssrc>,
+    /// What is sent on it, once it is negotiated.
+    pub(super) line: Option<Line>,
     pub(super) accepted: Accepted,
     /// One stream for as long as the line lives, whoever is on it.
     pub(crate) rewriter: Rewriter,
@@ -62,6 +63,14 @@ impl Slot {
 
     pub(super) fn takes(&self, format: FormatId) -> bool {
         self.state == State::Live && self.accepted.takes(format)
+    }
+
+    /// Nothing goes out for a while.
+    pub(super) fn pause(&mut self) {
+        self.rewriter.pause();
+        if let Some(line) = &mut self.line {
+            line.pause();
+        }
     }
 }
 
@@ -92,8 +101,17 @@ impl Slots {
         self.all.iter_mut().enumerate().map(|(index, slot)| (SlotId(index), slot))
     }
 
-    pub(super) fn by_mid(&self, mid: Mid) -> Option<SlotId> {
-        self.all().find(|(_, slot)| slot.mid == Some(mid)).map(|(id, _)| id)
+    /// Whose a report's source is.
+    pub(super) fn by_source(&mut self, source: u32) -> Option<(SlotId, &mut Slot)> {
+        let is_it = |slot: &Slot| slot.line.as_ref().is_some_and(|line| line.source == source);
+        self.all_mut().find(|(_, slot)| is_it(slot))
+    }
+
+    /// Where repetitions begin, at random like everything else.
+    pub(super) fn first_repair(seed: u64, source: u32) -> u16 {
+        #[expect(clippy::cast_possible_truncation, reason = "that many bits are wanted")]
+        let chance = mix(seed ^ u64::from(source), 0) as u16;
+        chance & 0x7fff
     }
 
     /// Whether a track finds a line without a new one; or is the first of its kind.
@@ -120,7 +138,7 @@ impl Slots {
                 state: State::Free,
                 leaves: false,
                 label: None,
-                ssrc: None,
+                line: None,
                 accepted: Accepted::default(),
                 rewriter: Rewriter::new(clock, sequence, timestamp),
             });
@@ -143,7 +161,7 @@ impl Slots {
         }
         slot.label = None;
         // The next on this line begins anew.
-        slot.rewriter.pause();
+        slot.pause();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use str0m::media::{Mid, Rid};
-use str0m::stats::{MediaEgressStats, MediaIngressStats};
+use str0m::stats::MediaIngressStats;
 
 use super::Leg;
 use crate::router::Quality;
@@ -56,26 +56,30 @@ impl Leg {
         self.statistics.round_trip = stats.rtt.or(self.statistics.round_trip);
     }
 
-    pub(super) fn note_outgoing(&mut self, stats: &MediaEgressStats) {
-        let Some(slot) = self.slots.by_mid(stats.mid).and_then(|id| self.slots.get(id)) else {
-            return;
-        };
-        let (remote, clock) = (stats.remote.as_ref(), slot.clock());
-        note(
-            &mut self.statistics.outgoing,
-            Stream {
-                mid: stats.mid,
-                rid: None,
-                at: stats.timestamp,
-                packets: stats.packets,
-                recent: 0,
-                loss: stats.loss.unwrap_or_default(),
-                lost: remote.map_or(0, |remote| remote.packets_lost),
-                jitter: clock.duration(remote.map_or(0, |remote| remote.jitter).into()),
-                nacks: stats.nacks,
-            },
-        );
-        self.statistics.round_trip = stats.rtt.or(self.statistics.round_trip);
+    pub(super) fn note_outgoing(&mut self, now: Instant) {
+        for (_, slot) in self.slots.all_mut() {
+            let clock = slot.clock();
+            let (Some(mid), Some(line)) = (slot.mid, &mut slot.line) else { continue };
+            let arrival = line.take_arrival();
+            note(
+                &mut self.statistics.outgoing,
+                Stream {
+                    mid,
+                    rid: None,
+                    at: now,
+                    packets: line.packets,
+                    recent: 0,
+                    loss: arrival.loss,
+                    lost: arrival.lost,
+                    jitter: clock.duration(arrival.jitter.into()),
+                    nacks: line.nacks,
+                },
+            );
+        }
+    }
+
+    pub(super) fn note_round_trip(&mut self, round_trip: Option<Duration>) {
+        self.statistics.round_trip = round_trip.or(self.statistics.round_trip);
     }
 
     /// The time to the member and back, if it is known.

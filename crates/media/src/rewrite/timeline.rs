@@ -20,7 +20,7 @@ impl Clock {
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
-    fn ticks(self, duration: Duration) -> u64 {
+    pub(crate) fn ticks(self, duration: Duration) -> u64 {
         let ticks = duration.as_nanos() * u128::from(self.0) / 1_000_000_000;
         u64::try_from(ticks).unwrap_or(u64::MAX)
     }

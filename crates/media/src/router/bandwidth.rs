@@ -55,27 +55,12 @@ impl Meter {
 }
 
 impl MediaRouter {
-    /// The engine's estimate.
-    pub(super) fn receiver_estimate(&mut self, key: Key, bandwidth: u64) {
-        let member = &mut self.members[key];
-        // Chromium 148 says in REMB what came of video, less a part, wherever packets come unevenly: who gets little
-        // would get less and less.
-        if member.estimate.is_some() {
-            return;
-        }
-        // The first guess is as good as any until something is sent.
-        member.bandwidth = member.bandwidth.map(|_| bandwidth);
-        if member.share.is_some() {
-            self.allocate(key);
-        }
-    }
-
     /// A receiver reported on what it got.
     pub(super) fn reported(&mut self, key: Key) {
         let Some(now) = self.now else { return };
         let member = &mut self.members[key];
         let Some(estimate) = &mut member.estimate else { return };
-        let (loss, round_trip) = (member.leg.qualities().1.loss, member.leg.round_trip());
+        let (loss, round_trip) = (member.leg.take_loss(), member.leg.round_trip());
         let sent = member.traffic.sent_bytes + member.traffic.sent * OVERHEAD;
         estimate.handle_report(now, Reported { loss, round_trip }, sent, member.desired);
         member.bandwidth = Some(estimate.bandwidth());
@@ -137,10 +122,6 @@ impl MediaRouter {
         }
         let desired: u64 = demands.iter().filter_map(|demand| demand.layers.last()).sum();
         self.members[key].desired = desired + AUDIO * 4;
-        self.guard(key, |member| {
-            member.leg.set_desired_bitrate(desired + desired / 4);
-            Ok(())
-        });
         for ((publisher, index, steps), granted) in
             places.into_iter().zip(allocate(available, &demands))
         {

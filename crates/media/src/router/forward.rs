@@ -1,24 +1,18 @@
 //! What a leg gives out, and the way of a packet from one leg to others.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::sync::Arc;
 
-use super::member::{Key, LAYERS};
+use super::member::{Key, LAYERS, Turn};
 use super::{CloseReason, Event, MediaRouter, Output, Transmit};
 use crate::leg::{self, Packet};
 use crate::rewrite::Incoming;
 use crate::{Kind, SourceId};
 
-/// Where bandwidth is estimated, the engine's pacer wants a turn for each packet, a microsecond
-/// after the last. So many it gets at once.
-const TURNS: u32 = 500;
-const SOON: Duration = Duration::from_micros(600);
-
 impl MediaRouter {
     /// Lets the leg's engine send what there is, and takes its outputs.
     pub(super) fn drive(&mut self, key: Key) {
         let Some(now) = self.now else { return };
-        self.members[key].dirty = false;
         if self.guard(key, |member| member.leg.handle_timeout(now)).is_some() {
             self.drain(key);
         }
@@ -26,7 +20,6 @@ impl MediaRouter {
 
     /// Takes all outputs of a leg.
     pub(super) fn drain(&mut self, key: Key) {
-        let mut turns = 0;
         loop {
             let Some(output) = self.transmit(key) else { return };
             let member = &mut self.members[key];
@@ -35,7 +28,10 @@ impl MediaRouter {
                 // Those are with the others already.
                 leg::Output::Transmit { .. } => {}
                 leg::Output::Packet(mut packet) => {
-                    if let Some(captured) = packet.captured {
+                    // Nobody else has it yet.
+                    if let Some(packet) = Arc::get_mut(&mut packet)
+                        && let Some(captured) = packet.captured
+                    {
                         packet.wallclock = member.clock.map(packet.arrival, captured);
                     }
                     self.forward(key, &packet);
@@ -53,9 +49,6 @@ impl MediaRouter {
                     self.connected(key);
                     self.open_channels(key);
                 }
-                leg::Output::Bandwidth(bandwidth) => {
-                    self.receiver_estimate(key, bandwidth);
-                }
                 leg::Output::Reported => {
                     if let Some(estimate) = &mut member.estimate {
                         estimate.pending = true;
@@ -68,21 +61,38 @@ impl MediaRouter {
                 }
                 leg::Output::Closed => self.doomed.push((key, CloseReason::HungUp)),
                 leg::Output::Timeout(at) => {
-                    let is_soon = self.now.is_some_and(|now| at <= now + SOON);
-                    if !is_soon || turns == TURNS {
-                        member.engine = Some(at);
-                        if member.estimate.as_ref().is_some_and(|it| it.pending) {
-                            self.reported(key);
-                        }
-                        return self.schedule(key);
+                    member.engine = Some(at);
+                    if member.leg.has_to_send() {
+                        self.enqueue(key, Turn::Send);
                     }
-                    turns += 1;
-                    if self.guard(key, |member| member.leg.handle_timeout(at)).is_none() {
-                        return;
+                    let member = &self.members[key];
+                    if member.estimate.as_ref().is_some_and(|it| it.pending) {
+                        self.reported(key);
                     }
+                    return self.schedule(key);
                 }
             }
         }
+    }
+
+    /// Gives out what a leg has to send besides what its engine sends.
+    pub(super) fn flush(&mut self, key: Key) {
+        let Some(now) = self.now else { return };
+        if !self.members.get(key).is_some_and(|member| member.leg.has_to_send()) {
+            return;
+        }
+        let mut outputs = std::mem::take(&mut self.outputs);
+        let mut spare = std::mem::take(&mut self.spare);
+        self.guard(key, |member| {
+            let leg = member.id;
+            member.leg.flush(now, &mut spare, |path, data| {
+                let leg::Path { transport, source, destination } = path;
+                let transmit = Transmit { leg, transport, source, destination, data };
+                outputs.push_back(Output::Transmit(transmit));
+            });
+            Ok(())
+        });
+        (self.outputs, self.spare) = (outputs, spare);
     }
 
     /// Takes a leg's datagrams, up to the first output that is none.
@@ -104,7 +114,7 @@ impl MediaRouter {
         output
     }
 
-    fn forward(&mut self, key: Key, packet: &Packet) {
+    fn forward(&mut self, key: Key, packet: &Arc<Packet>) {
         let member = &mut self.members[key];
         member.traffic.received += 1;
         member.traffic.received_bytes += packet.len() as u64;
@@ -144,7 +154,7 @@ impl MediaRouter {
             } else if self.send(member, slot, source, packet) {
                 subscriber.packets += 1;
                 subscriber.bytes += packet.len() as u64;
-                self.mark(member);
+                self.enqueue(member, Turn::Send);
             }
         }
         if let Some(publication) = &mut self.members[key].publications[packet.kind.index()] {
@@ -160,7 +170,13 @@ impl MediaRouter {
         }
     }
 
-    fn send(&mut self, key: Key, slot: leg::SlotId, source: SourceId, packet: &Packet) -> bool {
+    fn send(
+        &mut self,
+        key: Key,
+        slot: leg::SlotId,
+        source: SourceId,
+        packet: &Arc<Packet>,
+    ) -> bool {
         let Some(member) = self.members.get_mut(key) else { return false };
         let leg = &mut member.leg;
         let incoming = incoming(source, packet);

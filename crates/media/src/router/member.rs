@@ -31,8 +31,8 @@ pub(super) struct Member {
     pub(super) engine: Option<Instant>,
     /// What is in the router's list of timers.
     pub(super) timer: Option<Instant>,
-    /// There is something to send, or the engine's time has come.
-    pub(super) dirty: bool,
+    /// What is to be done with it before the outputs end.
+    pub(super) turn: Turn,
     pub(super) traffic: super::Traffic,
     /// What its path seems to carry, in bits per second, where that is estimated.
     pub(super) bandwidth: Option<u64>,
@@ -50,6 +50,17 @@ pub(super) struct Member {
     pub(super) clock: CaptureClock,
     /// Whom it gets, if it has two lines only.
     pub(super) selected: Option<Key>,
+}
+
+/// What is to be done with a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Turn {
+    /// It is not among those that are waiting for one.
+    Nothing,
+    /// What it has to send goes out.
+    Send,
+    /// Before that, the engine has something to do, or its time has come.
+    Drive,
 }
 
 /// Whether a member may publish.

@@ -37,7 +37,12 @@ use crate::leg::{self, Failure, Leg};
 use crate::{CaptureClock, Kind, Speakers};
 use demux::Demux;
 use estimate::Estimate;
-use member::{Deadlines, Key, Member, Permission};
+use member::{Deadlines, Key, Member, Permission, Turn};
+
+/// Buffers that are kept, and how large they are: what takes little would have to grow.
+const SPARE: usize = 4096;
+const SPARE_LEAST: usize = 512;
+const SPARE_MOST: usize = 2048;
 
 /// Names a room; the caller knows what it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,17 +83,6 @@ pub struct Datagram<'a> {
     pub data: &'a [u8],
 }
 
-/// How the bandwidth of a path is estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Estimation {
-    /// From the receiver's usual reports. A path that is too narrow is seen after a second or two.
-    #[default]
-    Reports,
-    /// From the receiver's feedback on every packet, and by probing. Sees more and sooner, and makes
-    /// a packet cost twice as much.
-    EveryPacket,
-}
-
 /// How a router behaves.
 #[derive(Debug, Clone)]
 pub struct RouterOptions {
@@ -99,8 +93,9 @@ pub struct RouterOptions {
     pub user_prefix: String,
     /// Chance, for numbers that should not be guessed.
     pub seed: u64,
-    /// How the bandwidth of paths is estimated, for legs where it is.
-    pub estimation: Estimation,
+    /// A moment, and how long after 1970 it was: members are told the time. `None`: they are told one that
+    /// only goes on as time does.
+    pub wall_clock: Option<(Instant, Duration)>,
     /// How long an offer waits for its answer.
     pub answer_within: Duration,
     /// How long ICE and DTLS may take after the first answer.
@@ -115,7 +110,7 @@ impl Default for RouterOptions {
             addresses: Vec::new(),
             user_prefix: String::new(),
             seed: 0,
-            estimation: Estimation::default(),
+            wall_clock: None,
             answer_within: Duration::from_secs(30),
             connect_within: Duration::from_secs(30),
             reconnect_within: Duration::from_secs(15),
@@ -124,6 +119,7 @@ impl Default for RouterOptions {
 }
 
 /// How a leg behaves.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LegOptions {
     /// What its path may carry at first, in bits per second. `None`: its bandwidth is not estimated,
@@ -198,9 +194,12 @@ pub struct MediaRouter {
     rooms: BTreeMap<RoomId, Room>,
     demux: Demux,
     timers: BTreeSet<(Instant, Timer)>,
-    dirty: VecDeque<Key>,
+    /// Those that may have something to send.
+    queue: VecDeque<Key>,
     doomed: Vec<(Key, CloseReason)>,
     outputs: VecDeque<Output>,
+    /// Buffers for what is sent.
+    spare: Vec<Vec<u8>>,
     /// Of the next publication.
     next_source: u32,
     strays: u64,
@@ -209,7 +208,9 @@ pub struct MediaRouter {
 impl MediaRouter {
     /// A router without rooms.
     pub fn new(options: RouterOptions) -> Self {
-        let shared = leg::Shared::new(options.addresses.clone(), options.user_prefix.clone());
+        let wall = options.wall_clock.map(|moment| leg::WallClock { moment });
+        let (addresses, prefix) = (options.addresses.clone(), options.user_prefix.clone());
+        let shared = leg::Shared::new(addresses, prefix, wall);
         Self {
             options,
             shared,
@@ -219,9 +220,10 @@ impl MediaRouter {
             rooms: BTreeMap::new(),
             demux: Demux::default(),
             timers: BTreeSet::new(),
-            dirty: VecDeque::new(),
+            queue: VecDeque::new(),
             doomed: Vec::new(),
             outputs: VecDeque::new(),
+            spare: Vec::new(),
             next_source: 0,
             strays: 0,
         }
@@ -233,9 +235,7 @@ impl MediaRouter {
         if self.keys.contains_key(&leg) {
             return;
         }
-        let counts = self.options.estimation == Estimation::EveryPacket;
         let leg_options = leg::Options {
-            first_bitrate: options.first_bitrate.filter(|_| counts),
             bitrate_limit: options.bitrate_limit,
             simulcast: options.simulcast && !options.two_lines,
             two_lines: options.two_lines,
@@ -255,10 +255,10 @@ impl MediaRouter {
             deadlines: Deadlines::default(),
             engine: None,
             timer: None,
-            dirty: false,
+            turn: Turn::Nothing,
             traffic: Traffic::default(),
             bandwidth: options.first_bitrate,
-            estimate: options.first_bitrate.filter(|_| !counts).map(Estimate::new),
+            estimate: options.first_bitrate.map(Estimate::new),
             desired: 0,
             share: None,
             receptions: BTreeMap::new(),
@@ -366,11 +366,20 @@ impl MediaRouter {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
             }
-            let key = self.dirty.pop_front()?;
-            if self.members.get(key).is_some_and(|member| member.dirty) {
+            let key = self.queue.pop_front()?;
+            let Some(member) = self.members.get_mut(key) else { continue };
+            if std::mem::replace(&mut member.turn, Turn::Nothing) == Turn::Drive {
                 self.drive(key);
-                self.bury();
             }
+            self.flush(key);
+            self.bury();
+        }
+    }
+
+    /// Takes a datagram's buffer back, to be used again.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        if self.spare.len() < SPARE && (SPARE_LEAST..=SPARE_MOST).contains(&buffer.capacity()) {
+            self.spare.push(buffer);
         }
     }
 
@@ -482,12 +491,15 @@ impl MediaRouter {
 
     /// The leg's engine is to be called before the outputs end.
     fn mark(&mut self, key: Key) {
-        if let Some(member) = self.members.get_mut(key)
-            && !member.dirty
-        {
-            member.dirty = true;
-            self.dirty.push_back(key);
+        self.enqueue(key, Turn::Drive);
+    }
+
+    fn enqueue(&mut self, key: Key, turn: Turn) {
+        let Some(member) = self.members.get_mut(key) else { return };
+        if member.turn == Turn::Nothing {
+            self.queue.push_back(key);
         }
+        member.turn = member.turn.max(turn);
     }
 
     /// Does something with one leg. What goes wrong there, panics included, ends that leg alone.

@@ -139,6 +139,11 @@ impl Members {
         }
     }
 
+    /// A datagram is sent: its buffer is for another one.
+    pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
+        self.router.recycle(buffer);
+    }
+
     fn tell(&mut self, event: Event, teller: &mut Teller) {
         match event {
             Event::Offer { leg, sdp, streams } => {
@@ -247,6 +252,7 @@ fn router(common: &Common, worker: usize) -> MediaRouter {
         addresses: common.addresses.candidates().to_vec(),
         user_prefix: paths::prefix(worker),
         seed: u64::from_be_bytes(clock::random()),
+        wall_clock: Some(clock::now_and_since_1970()),
         ..RouterOptions::default()
     })
 }

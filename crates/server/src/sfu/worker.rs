@@ -301,6 +301,7 @@ impl Running {
             self.counts.sent(transmit.data.len());
             if transmit.transport == Transport::Tcp {
                 self.streams.send(to, from, &transmit.data);
+                self.members.recycle(transmit.data);
                 continue;
             }
             let Some(socket) = self.socket(to, from) else { continue };
@@ -334,7 +335,9 @@ impl Running {
         let sockets = &self.sockets;
         let socket = |index: usize| sockets.get(index).map(|it| &it.socket);
         self.sending.send(&self.outgoing, Vec::as_slice, socket);
-        self.outgoing.clear();
+        for sent in self.outgoing.drain(..) {
+            self.members.recycle(sent.payload);
+        }
     }
 
     fn keep_time(&mut self, now: Instant) {

@@ -1,0 +1,222 @@
+//! What is sent on one line: under which names, how much of it, and how it arrives as far as its receiver tells.
+
+use std::time::{Duration, Instant};
+
+use super::feedback::Reception;
+use super::history::History;
+use crate::Clock;
+
+/// Reports that are remembered until they are answered.
+const REMEMBERED: usize = 4;
+
+/// The numbers of the extensions that the member takes on a line.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extensions {
+    pub(super) mid: Option<u8>,
+    pub(super) audio_level: Option<u8>,
+    pub(super) orientation: Option<u8>,
+}
+
+/// See the module documentation.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) source: u32,
+    /// As which repetitions go.
+    pub(super) repairs: Option<u32>,
+    /// The next one's sequence number, as if it never wrapped.
+    pub(super) next_repair: u64,
+    /// The same name in descriptions and reports (RFC 3550, section 6.5.1).
+    pub(super) name: String,
+    pub(super) extensions: Extensions,
+    pub(super) history: History,
+    /// What went out for the first time; bytes of payload.
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    /// Requests to repeat packets.
+    pub(super) nacks: u64,
+    /// The timestamp of the newest packet, and when it was captured.
+    newest: Option<(u32, Instant)>,
+    /// The member is to be told of the line's clock at once.
+    pub(super) owes_report: bool,
+    reports: [Option<(u32, Instant)>; REMEMBERED],
+    next_report: usize,
+    /// Packets that the last one told of.
+    told: u64,
+    reception: Option<Reception>,
+    loss: Loss,
+}
+
+/// Packets that were reported on, and how many of them were lost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Loss {
+    packets: f32,
+    lost: f32,
+}
+
+impl Loss {
+    pub(super) fn add(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.lost += other.lost;
+    }
+
+    /// From 0 to 1. It begins anew.
+    pub(super) fn take(&mut self) -> f32 {
+        let Self { packets, lost } = std::mem::take(self);
+        if packets > 0.0 { lost / packets } else { 0.0 }
+    }
+}
+
+/// How what was sent arrives.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Arrival {
+    /// From 0 to 1, lately.
+    pub(super) loss: f32,
+    /// Since the beginning.
+    pub(super) lost: u64,
+    pub(super) jitter: u32,
+}
+
+impl Line {
+    pub(super) fn new(source: u32, repairs: Option<u32>, first_repair: u16, name: &str) -> Self {
+        Self {
+            source,
+            repairs,
+            next_repair: first_repair.into(),
+            name: name.to_owned(),
+            extensions: Extensions::default(),
+            history: History::default(),
+            packets: 0,
+            bytes: 0,
+            nacks: 0,
+            newest: None,
+            owes_report: true,
+            reports: [None; REMEMBERED],
+            next_report: 0,
+            told: 0,
+            reception: None,
+            loss: Loss::default(),
+        }
+    }
+
+    /// A packet goes out for the first time.
+    pub(super) fn count(&mut self, timestamp: u32, captured: Instant, payload: usize) {
+        self.packets += 1;
+        self.bytes += payload as u64;
+        self.newest = Some((timestamp, captured));
+    }
+
+    /// Nothing goes out for a while.
+    pub(super) fn pause(&mut self) {
+        self.history.clear();
+        self.owes_report = true;
+    }
+
+    /// What the line's clock shows now; nothing has gone out that would tell.
+    pub(super) fn timestamp(&self, clock: Clock, now: Instant) -> Option<u32> {
+        let (timestamp, captured) = self.newest?;
+        let passed = clock.ticks(now.saturating_duration_since(captured));
+        #[expect(clippy::cast_possible_truncation, reason = "RTP timestamps wrap")]
+        Some(timestamp.wrapping_add(passed as u32))
+    }
+
+    /// The member was sent a report with this in the middle of its time.
+    pub(super) fn reported(&mut self, now: Instant, name: u32) {
+        self.reports[self.next_report % REMEMBERED] = Some((name, now));
+        self.next_report = (self.next_report + 1) % REMEMBERED;
+        self.owes_report = false;
+        self.told = self.packets;
+    }
+
+    /// Whether something went out since the last report.
+    pub(super) fn has_news(&self) -> bool {
+        self.packets != self.told
+    }
+
+    /// The member told how it arrives: what was lost since it last did, and the time there and back, if that can
+    /// be told.
+    pub(super) fn heard(&mut self, now: Instant, reception: Reception) -> (Loss, Option<Duration>) {
+        let before = self.reception.replace(reception);
+        let since = before.map_or(1, |before| reception.highest.wrapping_sub(before.highest));
+        // More than went out cannot be what is meant.
+        let since = if u64::from(since) <= self.packets { since } else { 0 };
+        #[expect(clippy::cast_precision_loss, reason = "packets of some seconds")]
+        let packets = since as f32;
+        let loss = Loss { packets, lost: packets * f32::from(reception.loss) / 256.0 };
+        self.loss.add(loss);
+        (loss, self.round_trip(now, reception))
+    }
+
+    fn round_trip(&self, now: Instant, reception: Reception) -> Option<Duration> {
+        let found = self.reports.iter().flatten().find(|(name, _)| *name == reception.last_report);
+        let (_, sent) = found.filter(|_| reception.last_report != 0)?;
+        let rest = Duration::from_micros(u64::from(reception.delay) * 1_000_000 / 65_536);
+        now.saturating_duration_since(*sent).checked_sub(rest)
+    }
+
+    /// How it arrived since this was last asked.
+    pub(super) fn take_arrival(&mut self) -> Arrival {
+        let reception = self.reception.unwrap_or_default();
+        Arrival {
+            loss: self.loss.take(),
+            lost: u64::try_from(reception.lost).unwrap_or_default(),
+            jitter: reception.jitter,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "any instant will do")]
+
+    use super::*;
+
+    fn line(packets: u64) -> Line {
+        Line { packets, ..Line::new(1, None, 0, "name") }
+    }
+
+    #[test]
+    fn loss_counts_for_as_many_packets_as_it_is_about() {
+        let now = Instant::now();
+        let mut line = line(2000);
+        let report = |highest, loss| Reception { loss, highest, ..Reception::default() };
+        line.heard(now, report(1000, 0));
+        line.take_arrival();
+        line.heard(now, report(1300, 64));
+        line.heard(now, report(1400, 0));
+        assert!((line.take_arrival().loss - 0.1875).abs() < 0.001);
+        assert!(line.take_arrival().loss < 0.001, "it is told once");
+        line.heard(now, report(900_000, 255));
+        assert!(line.take_arrival().loss < 0.001, "so much was never sent");
+        let lost = Reception { lost: -3, ..Reception::default() };
+        line.heard(now, lost);
+        assert_eq!(line.take_arrival().lost, 0);
+    }
+
+    #[test]
+    fn the_time_there_and_back_is_that_of_a_report_and_its_answer() {
+        let start = Instant::now();
+        let mut line = line(10);
+        for name in 1..=5 {
+            line.reported(start + Duration::from_secs(name.into()), name);
+        }
+        let answer = |last_report| Reception { last_report, delay: 65_536, ..Reception::default() };
+        let now = start + Duration::from_millis(5250);
+        let mut heard = |reception| line.heard(now, reception).1;
+        assert_eq!(heard(answer(4)), Some(Duration::from_millis(250)));
+        assert_eq!(heard(answer(1)), None, "forgotten");
+        assert_eq!(heard(answer(5)), None, "it cannot have waited that long");
+        assert_eq!(heard(answer(0)), None);
+    }
+
+    #[test]
+    fn the_clock_goes_on_after_the_newest_packet() {
+        let now = Instant::now();
+        let mut line = line(0);
+        assert_eq!(line.timestamp(Clock::VIDEO, now), None);
+        line.count(u32::MAX, now, 100);
+        let later = now + Duration::from_millis(100);
+        assert_eq!(line.timestamp(Clock::VIDEO, later), Some(8999));
+        line.count(7, later, 100);
+        assert_eq!(line.timestamp(Clock::VIDEO, now), Some(7), "captured in the future");
+    }
+}

@@ -1,0 +1,167 @@
+//! SRTP for what a leg sends without its engine (RFC 3711; RFC 7714 for AES-GCM): a packet is encrypted once,
+//! straight into the buffer that is sent. What comes in is the engine's, but for reports about what was sent here.
+//!
+//! Two encrypt RTCP with one key then, and the numbers that make each encryption a different one must
+//! never meet: the engine counts from 0, this from [`FIRST_INDEX`], and they never send as the same source.
+
+mod keys;
+mod suite;
+
+use peerway_dtls::Keys;
+use str0m::config::CryptoProvider;
+
+use suite::{Suite, TAG};
+
+/// Far from the engine's, who would come here after decades of its reports; below 2^31, where they end.
+const FIRST_INDEX: u32 = 0x4000_0000;
+/// Of RTCP: the first packet's header with its source, which is not encrypted.
+const REPORT_HEAD: usize = 8;
+/// After it, in the clear: whether it is encrypted, and its number.
+const INDEX: usize = 4;
+const IS_ENCRYPTED: u32 = 0x8000_0000;
+/// What counter mode writes beyond its input, at most (aws-lc-rs asks for room to work in).
+const ROOM: usize = 16;
+
+/// Of one connection, both directions.
+#[derive(Debug)]
+pub(crate) struct Srtp {
+    packets: Suite,
+    reports: Suite,
+    received: Suite,
+    index: u32,
+}
+
+impl Srtp {
+    /// `None`: keys of another length than they should have.
+    pub(crate) fn new(crypto: &CryptoProvider, keys: &Keys) -> Option<Self> {
+        let (own, other) = keys::split(keys)?;
+        Some(Self {
+            packets: Suite::for_packets(crypto, keys.profile, own)?,
+            reports: Suite::for_reports(crypto, keys.profile, own)?,
+            received: Suite::for_reports(crypto, keys.profile, other)?,
+            index: FIRST_INDEX,
+        })
+    }
+
+    /// Encrypts an RTP packet of which the first `head` bytes are header. `index`: the sequence number, as
+    /// if it never wrapped. `false`: it cannot be.
+    pub(crate) fn seal_packet(
+        &mut self,
+        packet: &[u8],
+        head: usize,
+        index: u64,
+        sealed: &mut Vec<u8>,
+    ) -> bool {
+        let Some(&[a, b, c, d]) = packet.get(8..12) else { return false };
+        let (source, end) = (u32::from_be_bytes([a, b, c, d]), packet.len());
+        // Buffers come again and again: what is in them need not be cleared.
+        sealed.resize(end + TAG + ROOM, 0);
+        let Some(clear) = packet.get(..head) else { return false };
+        sealed[..head].copy_from_slice(clear);
+        let Some(tag) = self.packets.seal_packet(source, index, packet, head, sealed) else {
+            return false;
+        };
+        sealed.truncate(end + tag);
+        true
+    }
+
+    /// Encrypts an RTCP compound packet.
+    pub(crate) fn seal_report(&mut self, report: &[u8], sealed: &mut Vec<u8>) -> bool {
+        let Some(source) = source(report) else { return false };
+        let index = self.index;
+        // RFC 3711, section 9.2: with no number left, no keys are left.
+        let Some(next) = index.checked_add(1).filter(|next| *next < IS_ENCRYPTED) else {
+            return false;
+        };
+        self.index = next;
+        sealed.resize(report.len() + TAG + INDEX + ROOM, 0);
+        sealed[..REPORT_HEAD].copy_from_slice(&report[..REPORT_HEAD]);
+        let Some(length) = self.reports.seal_report(source, index, report, sealed) else {
+            return false;
+        };
+        sealed.truncate(length);
+        true
+    }
+
+    /// Decrypts an RTCP compound packet. `false`: it is not genuine.
+    pub(crate) fn open_report(&mut self, sealed: &[u8], report: &mut Vec<u8>) -> bool {
+        let Some(source) = source(sealed) else { return false };
+        report.resize(sealed.len() + ROOM, 0);
+        report[..REPORT_HEAD].copy_from_slice(&sealed[..REPORT_HEAD]);
+        let Some(length) = self.received.open_report(source, sealed, report) else { return false };
+        report.truncate(length);
+        true
+    }
+}
+
+/// Who sends a report.
+fn source(report: &[u8]) -> Option<u32> {
+    let &[a, b, c, d] = report.get(4..REPORT_HEAD)? else { return None };
+    Some(u32::from_be_bytes([a, b, c, d]))
+}
+
+#[cfg(test)]
+mod tests {
+    use str0m::crypto::dtls::SrtpProfile;
+
+    use super::*;
+
+    const PROFILES: [SrtpProfile; 3] = [
+        SrtpProfile::AES128_CM_SHA1_80,
+        SrtpProfile::AEAD_AES_128_GCM,
+        SrtpProfile::AEAD_AES_256_GCM,
+    ];
+
+    fn both(profile: SrtpProfile) -> (Srtp, Srtp) {
+        let crypto = peerway_dtls::crypto();
+        let sides = [true, false].map(|is_client| {
+            let material = (0..=u8::MAX).take(profile.keying_material_len()).collect();
+            Srtp::new(&crypto, &Keys { material, profile, is_client }).unwrap()
+        });
+        sides.into()
+    }
+
+    #[test]
+    fn a_report_comes_through_and_a_changed_one_does_not() {
+        let report: Vec<u8> = (0..40).collect();
+        for profile in PROFILES {
+            let (mut client, mut server) = both(profile);
+            let (mut sealed, mut opened) = (vec![9; 2000], Vec::new());
+            assert!(client.seal_report(&report, &mut sealed));
+            assert!(!sealed.windows(8).any(|part| part == &report[20..28]));
+            assert!(server.open_report(&sealed, &mut opened), "{profile:?}");
+            assert_eq!(opened, report);
+            for at in 0..sealed.len() {
+                let mut changed = sealed.clone();
+                changed[at] ^= 0x10;
+                assert!(!server.open_report(&changed, &mut opened), "{profile:?} {at}");
+                assert!(!server.open_report(&sealed[..at], &mut opened), "{profile:?} {at}");
+            }
+            assert!(!client.open_report(&sealed, &mut opened), "its own");
+        }
+    }
+
+    #[test]
+    fn no_two_reports_are_encrypted_alike() {
+        for profile in PROFILES {
+            let (mut client, _) = both(profile);
+            let (mut first, mut second) = (Vec::new(), Vec::new());
+            assert!(client.seal_report(&[7; 40], &mut first));
+            assert!(client.seal_report(&[7; 40], &mut second));
+            assert_ne!(first[8..30], second[8..30]);
+            client.index = IS_ENCRYPTED - 1;
+            assert!(!client.seal_report(&[7; 40], &mut first), "there is no number left");
+        }
+    }
+
+    #[test]
+    fn keys_of_a_wrong_length_are_no_keys() {
+        let crypto = peerway_dtls::crypto();
+        for profile in PROFILES {
+            for length in [0, 10, profile.keying_material_len() - 1] {
+                let keys = Keys { material: vec![0; length], profile, is_client: true };
+                assert!(Srtp::new(&crypto, &keys).is_none());
+            }
+        }
+    }
+}
