@@ -399,6 +399,9 @@ export class Peer extends Emitter<PeerEvents> {
   #abort(error: PeerError): void {
     this.#settleReady.reject(error);
     this.#report(error);
+    // Nobody will answer these.
+    const unanswered = new PeerError('peer-unavailable', 'The server is gone', error);
+    for (const connection of this.#connections.all()) connection.handleUnavailable(unanswered);
     if (!this.#wasOpen && error.type !== 'network') this.destroy();
     else this.disconnect();
   }
