@@ -73,6 +73,14 @@ test('an id that is taken ends a peer that never was open, and only disconnects 
   expect(second.peer.destroyed).toBe(false);
 });
 
+test('a connection that waits for a server which never comes does not wait for ever', async () => {
+  const { peer, told } = make('alice', { attempts: 1 });
+  const connection = peer.connect('bob');
+  FakeSocket.last.end();
+  await expect(connection.ready).rejects.toMatchObject({ type: 'peer-unavailable', cause: { type: 'network' } });
+  expect(told).toEqual(['error network', 'disconnected alice']);
+});
+
 test('what cannot be an id is told after the constructor', async () => {
   const { told } = make('no/id');
   expect(told).toEqual([]);

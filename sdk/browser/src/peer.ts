@@ -4,7 +4,7 @@ import type { AnyConnection, ConnectionContext, ConnectionInit } from './connect
 import { Connections } from './connection/connections.js';
 import { DataConnection } from './connection/data_connection.js';
 import { MediaConnection } from './connection/media_connection.js';
-import { connectionIdOf, isNudge, parseAnswer, parseCandidate, parseOffer, type Offer } from './connection/payload.js';
+import type { Offer } from './connection/payload.js';
 import { Emitter } from './emitter.js';
 import { PeerError } from './errors.js';
 import type { CallOption, PeerConnectOption, PeerCredential, PeerOptions } from './options.js';
@@ -45,7 +45,10 @@ export class Peer extends Emitter<PeerEvents> {
   // Resolves when the server knows us, rejects if that fails.
   readonly ready: Promise<this>;
   readonly rooms: Record<string, Room> = Object.create(null);
-  readonly #connections = new Connections();
+  readonly #connections = new Connections({
+    send: (frame) => this.#session.send(frame),
+    report: (error) => this.#report(error),
+  });
   readonly #credentials: Credentials;
   readonly #endpoint: Endpoint | undefined;
   readonly #directory: Directory | undefined;
@@ -88,7 +91,7 @@ export class Peer extends Emitter<PeerEvents> {
     this.#context = {
       line: this.#line(),
       patience: this.options.patience ?? 15_000,
-      forget: (connection, goodbye) => this.#forget(connection, goodbye),
+      forget: (connection, goodbye) => this.#connections.remove(connection, goodbye),
     };
     const problem = this.#problem(id);
     try {
@@ -278,66 +281,30 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   #handleFrame(frame: Frame): void {
-    const { type, src, payload } = frame;
+    const { type, src, room } = frame;
     if (type.startsWith('ROOM-')) {
-      if (frame.room !== undefined) this.rooms[frame.room]?.handleFrame(frame);
-      return;
-    }
-    if (type === 'ERROR') return this.#report(new PeerError('server-error', wordsOf(frame)));
-    if (src === undefined) return;
-    if (type === 'OFFER') {
-      const offer = parseOffer(payload);
+      if (room !== undefined) this.rooms[room]?.handleFrame(frame);
+    } else if (type === 'ERROR') {
+      this.#report(new PeerError('server-error', wordsOf(frame)));
+    } else if (src !== undefined) {
+      const offer = this.#connections.handleFrame(frame, src);
       if (offer) this.#handleOffer(src, offer);
-    } else if (type === 'ANSWER') {
-      const answer = parseAnswer(payload);
-      if (answer) this.#connections.find(src, answer.connectionId)?.handleAnswer(answer);
-    } else if (type === 'CANDIDATE') {
-      const candidate = parseCandidate(payload);
-      if (candidate) this.#connections.handleCandidate(src, candidate);
-      else if (isNudge(payload)) this.#connections.find(src, connectionIdOf(payload) ?? '')?.handleNudge();
-    } else if (type === 'LEAVE') {
-      const id = connectionIdOf(payload);
-      const left = this.#connections.of(src).filter((connection) => !id || connection.connectionId === id);
-      for (const connection of left) connection.handleLeave();
-      this.#connections.handleLeave(src, id);
-    } else if (type === 'EXPIRE') {
-      this.#handleExpire(src, payload);
     }
   }
 
-  #handleOffer(src: string, offer: Offer): void {
-    const existing = this.#connections.find(src, offer.connectionId);
-    if (existing) return existing.handleOffer(offer);
-    if (offer.restart || (offer.round ?? 1) > 1) {
-      // Of one that has ended here: the other side may stop looking for it.
-      const payload = { connectionId: offer.connectionId };
-      if (offer.from.renegotiates) this.#session.send({ type: 'LEAVE', dst: src, payload });
-      return;
-    }
-    const init: ConnectionInit = { peer: src, offer };
+  #handleOffer(peer: string, offer: Offer): void {
+    const room = offer.room === undefined ? undefined : this.rooms[offer.room];
+    // Of a room that we are not in, or that has no such connections.
+    if (offer.room !== undefined && (!room || offer.type === 'data')) return;
     if (offer.type === 'data') {
-      if (offer.room !== undefined) return;
+      const init: ConnectionInit = { peer, offer };
       const connection = this.#begin(new DataConnection(this.#context, init, {}, this.options.serializers));
       if (!connection.closed) this.emit('connection', connection);
       return;
     }
-    const room = offer.room === undefined ? undefined : this.rooms[offer.room];
-    if (offer.room !== undefined && !room) return;
-    const call = this.#begin(new MediaConnection(this.#context, init));
+    const call = this.#begin(new MediaConnection(this.#context, { peer, offer }));
     if (room) room.handleCall(call);
     else this.emit('call', call);
-  }
-
-  // `src` is no id where the server says why: docs/reference/interop.md.
-  #handleExpire(src: string, payload: unknown): void {
-    const { peer, msg } = (payload ?? {}) as Record<string, unknown>;
-    const id = typeof peer === 'string' ? peer : src;
-    const reason = typeof msg === 'string' ? `: ${msg}` : '';
-    const waiting = this.#connections.of(id).filter((connection) => !connection.answered);
-    if (waiting.length === 0) return;
-    const error = new PeerError('peer-unavailable', `Could not connect to peer ${id}${reason}`);
-    this.#report(error);
-    for (const connection of waiting) connection.handleUnavailable(error);
   }
 
   // ---- connections ----
@@ -358,22 +325,10 @@ export class Peer extends Emitter<PeerEvents> {
       });
       return connection;
     }
-    for (const candidate of this.#connections.add(connection)) connection.handleCandidate(candidate);
+    this.#connections.add(connection);
     // Errors at once would come before anybody listens.
     connection.begin();
     return connection;
-  }
-
-  // Others than ours hear LEAVE of all connections to us, so it is said only if there is no other.
-  #forget(connection: AnyConnection, goodbye: boolean): void {
-    const { peer, connectionId, remote } = connection;
-    this.#connections.remove(connection);
-    if (!goodbye || this.#disconnected) return;
-    const renegotiates = (remote as { renegotiates?: boolean }).renegotiates === true;
-    const last = this.#connections.of(peer).length === 0;
-    if (renegotiates || (last && connection.room === undefined)) {
-      this.#session.send({ type: 'LEAVE', dst: peer, payload: { connectionId } });
-    }
   }
 
   // ---- errors ----
@@ -399,6 +354,9 @@ export class Peer extends Emitter<PeerEvents> {
   #abort(error: PeerError): void {
     this.#settleReady.reject(error);
     this.#report(error);
+    // Nobody will answer these.
+    const unanswered = new PeerError('peer-unavailable', 'The server is gone', error);
+    for (const connection of this.#connections.all()) connection.handleUnavailable(unanswered);
     if (!this.#wasOpen && error.type !== 'network') this.destroy();
     else this.disconnect();
   }

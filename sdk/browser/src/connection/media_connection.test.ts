@@ -84,6 +84,17 @@ test('a new kind needs a new offer, which only ours understand', async () => {
   expect(offers).toEqual([1, 2]);
 });
 
+test('a track that is added too early waits for the answer', async () => {
+  const { connection, rtc, answer } = await call(stream('audio'));
+  const added = connection.addTrack(track('video'));
+  await settled();
+  expect(rtc.getSenders()).toHaveLength(2);
+  await answer(OURS);
+  rtc.turn('connected');
+  await added;
+  expect(rtc.getSenders()).toHaveLength(3);
+});
+
 test('a call that comes in waits to be answered, and its candidates wait with it', async () => {
   const { connection, sent } = called();
   connection.handleCandidate({ candidate: 'candidate:1', sdpMid: '0' });

@@ -86,6 +86,8 @@ export class MediaConnection extends Connection<MediaConnectionEvents> {
 
   // During a call too. Other clients than ours take a further track only in place of one that they know.
   async addTrack(track: MediaStreamTrack, ...streams: MediaStream[]): Promise<RTCRtpSender> {
+    // Who the other side is shows in its answer.
+    if (!this.answered) await this.ready;
     const free = this.#senders().find((it) => !it.track && kindOf(it, this.peerConnection) === track.kind);
     if (!this.#canRenegotiate()) {
       if (!free) throw this.error('not-supported', `The other side takes no further ${track.kind} during a call`);

@@ -158,12 +158,16 @@ test('what is no frame is left alone', () => {
   expect(told).toEqual(['open undefined']);
 });
 
-test('a closed one leaves nothing running', () => {
+test('a closed one keeps nothing and leaves nothing running', () => {
   const { session } = start();
   FakeSocket.last.open();
   session.close();
+  session.send({ type: 'LEAVE', dst: 'bob' });
   expect(FakeSocket.last.closed).toBe(true);
   expect(now.getTimerCount()).toBe(0);
+  session.start();
+  FakeSocket.last.open();
+  expect(FakeSocket.last.sent).toEqual([]);
 });
 
 function start() {

@@ -72,7 +72,7 @@ export class Session extends Emitter<SessionEvents> {
   send(frame: Frame): void {
     const text = JSON.stringify(frame);
     if (this.#state === 'open' && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
-    else this.#outbox.push(frame.type, text);
+    else if (this.#state !== 'closed') this.#outbox.push(frame.type, text);
   }
 
   // Asks the server whether it is there; if it waits for the next try, tries now.
