@@ -173,7 +173,8 @@ export class FileReceiving extends Transfer<File[]> {
   #handleChunk(index: number, offset: number, data: Uint8Array<ArrayBuffer>): void {
     const file = this.#expected(index);
     if (!file || !data.length) return;
-    if (offset < file.hash.length && file.state === 'receiving') throw new RangeError(`chunks of file ${index} overlap`);
+    if (offset < file.hash.length && file.state === 'receiving')
+      throw new RangeError(`chunks of file ${index} overlap`);
     this.#held += data.length - (file.held.get(offset)?.length ?? 0);
     file.held.set(offset, data);
     if (this.#held > MOST_HELD) throw new RangeError('too much arrived out of order');
@@ -219,7 +220,9 @@ export class FileReceiving extends Transfer<File[]> {
     };
     const result = file.sink?.write(data);
     if (!result) return written();
-    result.then(written, (error: unknown) => this.#refuse(index, 'io', `it could not be written: ${(error as Error).message}`));
+    result.then(written, (error: unknown) =>
+      this.#refuse(index, 'io', `it could not be written: ${(error as Error).message}`),
+    );
   }
 
   async #close(index: number, file: Incoming): Promise<void> {

@@ -165,7 +165,8 @@ export class FileSending extends Transfer<void> {
 
   #handleDone(index: number, sha256: string | undefined): void {
     const ours = this.#file(index).sha256;
-    if (sha256 && ours && sha256 !== ours) return this.#settle(index, 'refused', 'the receiver has other bytes than were sent');
+    if (sha256 && ours && sha256 !== ours)
+      return this.#settle(index, 'refused', 'the receiver has other bytes than were sent');
     this.#settle(index, 'done');
   }
 
