@@ -198,6 +198,27 @@ test('a transfer goes on over the next connection from where it was, without ask
   expect(begin!.offset).toBeGreaterThan(2_000_000);
 });
 
+test('many files are asked for a few at a time', async () => {
+  const stage = new Stage();
+  const files = Array.from({ length: 30 }, (_, index) => new File([`${index}`], `${index}`));
+  const sending = transfers.send(stage.alice, files);
+  let most = 0;
+  let settled = 0;
+  const count = (): void => {
+    const wanted = stage.links[0]![1].types().filter((type) => type === 'want').length;
+    most = Math.max(most, wanted - settled);
+  };
+  const receiving = await stage.offer();
+  receiving.on('progress', count);
+  receiving.on('file', () => settled++);
+
+  const received = await receiving.accept();
+  await sending.done;
+
+  expect(await Promise.all(received.map((file) => file.text()))).toEqual(files.map(({ name }) => name));
+  expect(most).toBeLessThanOrEqual(9);
+});
+
 test('a file that has changed in between begins again', async () => {
   const stage = new Stage();
   const sending = transfers.send(stage.alice, new File([ramp(3_000_000)], 'a'));
