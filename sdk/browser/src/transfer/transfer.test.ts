@@ -148,6 +148,7 @@ test('files arrive as they were, with what is known of them', async () => {
     ['b.txt', 4],
   ]);
   expect(received[0]!.lastModified).toBe(12_345);
+  expect(received.map(({ type }) => type)).toEqual(['', '', 'text/plain']);
   expect(await digestOf(received[0])).toBe(digest(bytes));
   expect(progress.at(-1)).toBe(1_500_004);
   await vi.waitFor(() => expect(stage.links[0]![0].closed).toBe(true));
