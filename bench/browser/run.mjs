@@ -50,7 +50,9 @@ for (let round = 1; round <= number('ROUNDS'); round += 1) {
   for (const cell of cells) {
     try {
       const { figures, cpu } = await measures[cell]();
-      console.error(`round ${round}: ${cell} ${shown(quantile(figures, 0.5))}${cpu ? `, CPU s/GB ${cpu.map(shown)}` : ''}`);
+      console.error(
+        `round ${round}: ${cell} ${shown(quantile(figures, 0.5))}${cpu ? `, CPU s/GB ${cpu.map(shown)}` : ''}`,
+      );
       records.push({ cell, figures, cpu });
     } catch (error) {
       console.error(`round ${round}: ${cell}: no figure: ${error.message}`);
@@ -130,7 +132,10 @@ function print() {
   const sum = ([one, other]) => one + other;
   const raw = 'raw:throughput';
   const rows = [];
-  for (const [how, words] of [['whole', 'one value of 100 MB'], ['values', 'values of 1 MB']]) {
+  for (const [how, words] of [
+    ['whole', 'one value of 100 MB'],
+    ['values', 'values of 1 MB'],
+  ]) {
     const [ours, theirs] = [`peerway:${how}`, `peerjs:${how}`];
     if (Number.isNaN(of(ours))) continue;
     const times = `${shown(of(ours) / of(theirs))} times`;
@@ -139,9 +144,13 @@ function print() {
     const part = `${shown((100 * us) / bare)} %`;
     rows.push(['the same, CPU s/GB of both sides', us, them, bare, `${shown(us / them)} times`, part]);
   }
-  for (const [part, name] of [[0.5, 'median'], [0.95, 'p95']]) {
+  for (const [part, name] of [
+    [0.5, 'median'],
+    [0.95, 'p95'],
+  ]) {
     const [ours, theirs] = [of('peerway:connect', part), of('peerjs:connect', part)];
-    if (!Number.isNaN(ours)) rows.push([`\`connect\` to \`open\`, ${name}, ms`, ours, theirs, NaN, `${shown(ours / theirs)} times`, '–']);
+    if (!Number.isNaN(ours))
+      rows.push([`\`connect\` to \`open\`, ${name}, ms`, ours, theirs, NaN, `${shown(ours / theirs)} times`, '–']);
   }
   console.log('| | peerway | peerjs 1.5.5 | raw channel | of peerjs | of raw |\n|---|--:|--:|--:|--:|--:|');
   for (const [name, ours, theirs, bare, ratio, part] of rows) {

@@ -14,6 +14,8 @@ import { parseOffer } from './payload.js';
 const OURS: Remote = { ours: true, legacy: false, renegotiates: true };
 const MODERN: Remote = { ours: false, legacy: false, renegotiates: false };
 
+vi.setConfig({ testTimeout: 20_000 });
+
 let inits: (RTCDataChannelInit | undefined)[] = [];
 let channels: [PipeChannel, PipeChannel][] = [];
 

@@ -7,8 +7,7 @@ import type { PeerConnectOption, PeerOptions } from '../options.js';
 import type { FileReceiving } from '../transfer/receiving.js';
 import type { FileSending, SendFileOptions } from '../transfer/sending.js';
 import type { MessageSizes, Serializer } from './channel.js';
-import { ChannelLink } from './channel_link.js';
-import { FILE_PROTOCOL, fileTransfers, type FileHost, type Link, type Sendable } from './files.js';
+import { fileTransfers, type FileHost, type Sendable } from './files.js';
 import { Connection, type ConnectionContext, type ConnectionEvents, type ConnectionInit } from './connection.js';
 
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions
@@ -21,8 +20,6 @@ export type DataConnectionEvents = ConnectionEvents & {
   file: [files: FileReceiving];
 };
 
-// Of transfers that the other side may begin at the same time.
-const MOST_LINKS = 16;
 // What is said of a piece of a file in its message.
 const ENVELOPE = 300;
 
@@ -41,8 +38,6 @@ export class DataConnection extends Connection<DataConnectionEvents> {
   #channel: RTCDataChannel | undefined;
   #sender: Sender | undefined;
   readonly #host = this.#hostOf();
-  // Channels of file transfers.
-  readonly #links = new Set<ChannelLink>();
 
   // `serializers`: those of the peer's options.
   constructor(
@@ -108,7 +103,10 @@ export class DataConnection extends Connection<DataConnectionEvents> {
   }
 
   protected override handleChannel(channel: RTCDataChannel): void {
-    if (this.#channel) return this.#handleFurther(channel);
+    if (this.#channel) {
+      const transfers = fileTransfers();
+      return transfers ? transfers.handleChannel(this.#host, channel) : channel.close();
+    }
     this.#channel = channel;
     channel.binaryType = 'arraybuffer';
     this.#sender = new Sender(channel);
@@ -128,7 +126,6 @@ export class DataConnection extends Connection<DataConnectionEvents> {
     this.#channel?.removeEventListener('message', this.#handleMessage);
     this.#channel?.removeEventListener('close', this.#handleEnd);
     this.#channel?.removeEventListener('open', this.#handleOpen);
-    for (const link of this.#links) link.end();
     fileTransfers()?.handleClosed(this.#host);
   }
 
@@ -158,7 +155,9 @@ export class DataConnection extends Connection<DataConnectionEvents> {
   async #send(data: unknown): Promise<void> {
     try {
       if (!this.open || !this.#sender) {
-        const when = this.closed ? ['connection-closed', 'The connection is closed'] : ['not-open-yet', "Wait for 'open' before sending"];
+        const when = this.closed
+          ? ['connection-closed', 'The connection is closed']
+          : ['not-open-yet', "Wait for 'open' before sending"];
         throw this.error(when[0] as 'not-open-yet', when[1]!);
       }
       await this.#sender.send(this.#serializer!.pack(data, this.remote, this.#sizes()));
@@ -166,19 +165,6 @@ export class DataConnection extends Connection<DataConnectionEvents> {
       if (!(this.closed && this.#sender)) this.emit('error', error as ReturnType<typeof this.error>);
       throw error;
     }
-  }
-
-  // A channel of the other side's beside the first one.
-  #handleFurther(channel: RTCDataChannel): void {
-    const transfers = fileTransfers();
-    if (!transfers || channel.protocol !== FILE_PROTOCOL || this.#links.size >= MOST_LINKS) return channel.close();
-    transfers.handleLink(this.#host, this.#linkOver(channel));
-  }
-
-  #linkOver(channel: RTCDataChannel): Link {
-    const link = new ChannelLink(this.peer, channel, () => this.#links.delete(link));
-    this.#links.add(link);
-    return link;
   }
 
   #hostOf(): FileHost {
@@ -195,13 +181,15 @@ export class DataConnection extends Connection<DataConnectionEvents> {
       get listens() {
         return connection.listenerCount('file') > 0;
       },
-      get hasLinks() {
+      get hasChannels() {
         return connection.remote.renegotiates;
       },
       get chunk() {
         return (connection.remote.ours ? PIECE : MTU) - ENVELOPE;
       },
-      link: () => this.#linkOver(this.peerConnection.createDataChannel('file', { protocol: FILE_PROTOCOL })),
+      channel: (label, init) => this.peerConnection.createDataChannel(label, init),
+      sender: (channel) => new Sender(channel),
+      serializer: () => serializerOf('binary')!,
       send: (value) => this.send(value),
       close: () => this.close({ flush: true }),
       offer: (files) => this.emit('file', files),

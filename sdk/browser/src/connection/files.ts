@@ -1,22 +1,12 @@
 // The seam between data connections and file transfers (src/transfer/), which come in an entry of their own: a page that
 // sends no files does not load them.
 
+import type { Sender } from '../data/sender.js';
 import type { FileReceiving } from '../transfer/receiving.js';
 import type { FileSending, SendFileOptions } from '../transfer/sending.js';
+import type { Serializer } from './channel.js';
 
-// The way between the two ends of a transfer, as one end sees it.
-export interface Link {
-  // The other peer's id.
-  readonly peer: string;
-  // How many bytes of a file are wise in one message.
-  readonly chunk: number;
-  // Resolves when it is handed over; rejects when the link has ended.
-  send(message: Record<string, unknown>): Promise<void>;
-  // What comes, from now on. `ended` is called once, unless we close it.
-  listen(take: (message: unknown) => void, ended: () => void): void;
-  // Behind what was sent.
-  close(): void;
-}
+export type Sendable = Blob | Iterable<Blob> | ArrayLike<Blob>;
 
 // A data connection, as file transfers see it.
 export interface FileHost {
@@ -26,22 +16,27 @@ export interface FileHost {
   readonly open: boolean;
   // Somebody wants to hear of files that are offered.
   readonly listens: boolean;
-  // The other side is a page with this SDK, so that transfers have channels of their own.
-  readonly hasLinks: boolean;
-  link(): Link;
+  // Tells the application of them.
+  offer(files: FileReceiving): void;
+
+  // The other side is a page with this SDK, so that each transfer has a channel of its own.
+  readonly hasChannels: boolean;
+  channel(label: string, init: RTCDataChannelInit): RTCDataChannel;
+  sender(channel: RTCDataChannel): Sender;
+  serializer(): Serializer;
+
   // For others the connection itself: values go out with `send`, and come by `handleValue`.
   readonly serialization: string;
+  // How many bytes of a file are wise in one message.
   readonly chunk: number;
   send(value: Record<string, unknown>): Promise<void>;
   close(): void;
-  // Tells the application of files that are offered. False: nobody listens.
-  offer(files: FileReceiving): boolean;
 }
 
 export interface FileTransfers {
   send(host: FileHost, files: Sendable | FileSending, options?: SendFileOptions): FileSending;
-  // A link that the other side opened.
-  handleLink(host: FileHost, link: Link): void;
+  // One that the other side opened, beside the first.
+  handleChannel(host: FileHost, channel: RTCDataChannel): void;
   // Whether a value that came over the connection itself belongs to a transfer.
   handleValue(host: FileHost, value: unknown): boolean;
   // There is a connection to this peer (again), or no longer.
@@ -50,11 +45,6 @@ export interface FileTransfers {
   // Our peer is destroyed.
   forget(context: object): void;
 }
-
-export type Sendable = Blob | Iterable<Blob> | ArrayLike<Blob>;
-
-// For the protocol's channels between pages with this SDK.
-export const FILE_PROTOCOL = 'peerway-file';
 
 // Where the other entry puts itself, whichever of the two is loaded first.
 const KEY = Symbol.for('peerway.files');

@@ -61,7 +61,8 @@ describe.each(captures)('$client $serialization', (capture) => {
       const messages = messagesOf(serializer, value, remote);
       // What old clients make of emoji they cannot read themselves. In JSON a cut emoji is written in letters. Below
       // -2^31 the others write what they themselves misread.
-      const broken = remote.legacy && capture.serialization === 'binary' && /[\u{10000}-\u{10ffff}]/u.test(JSON.stringify(value));
+      const broken =
+        remote.legacy && capture.serialization === 'binary' && /[\u{10000}-\u{10ffff}]/u.test(JSON.stringify(value));
       const cut = sent.what === 'a cut emoji' && capture.serialization === 'json';
       if (broken || cut || sent.what === 'integers at their edges') continue;
       expect(messages, sent.what).toHaveLength(sent.messages!.length);
@@ -79,7 +80,9 @@ describe.each(captures)('$client $serialization', (capture) => {
 
       const ours = messagesOf(serializer, expected, remote).map(hexOf).join('');
 
-      expect(ours, what).toBe(messages.map((message) => (message.startsWith('text:') ? hexOf(message.slice(5)) : message)).join(''));
+      expect(ours, what).toBe(
+        messages.map((message) => (message.startsWith('text:') ? hexOf(message.slice(5)) : message)).join(''),
+      );
     }
   });
 

@@ -73,7 +73,7 @@ class Cutter {
 
   // `span` is asked again after each message, as its bytes may be somewhere else by then.
   *feed(span: () => Uint8Array): Generator<Uint8Array<ArrayBuffer>> {
-    for (let from = 0; from < span().length; ) {
+    for (let from = 0; from < span().length;) {
       this.#message ??= this.#begin();
       const length = Math.min(this.#end - this.#at, span().length - from);
       this.#message.set(span().subarray(from, from + length), this.#at);
@@ -120,14 +120,19 @@ export class Reassembly {
       throw new RangeError('a piece of a value makes no sense');
     }
     if (this.#finished.includes(id)) return undefined;
-    const value = this.#unfinished.get(id) ?? { total, pieces: new Map<number, Uint8Array<ArrayBuffer>>(), weight: VALUE_WEIGHT };
+    const value = this.#unfinished.get(id) ?? {
+      total,
+      pieces: new Map<number, Uint8Array<ArrayBuffer>>(),
+      weight: VALUE_WEIGHT,
+    };
     if (this.#unfinished.delete(id)) this.#weight -= value.weight;
     if (value.total !== total) throw new RangeError('a piece contradicts the one before');
     if (!value.pieces.has(n)) {
       value.pieces.set(n, unburdened(bytes as Uint8Array<ArrayBuffer>));
       value.weight += bytes.length + PIECE_WEIGHT;
     }
-    if (value.weight > MAX_VALUE + value.pieces.size * PIECE_WEIGHT + VALUE_WEIGHT) throw new RangeError('it is too big');
+    if (value.weight > MAX_VALUE + value.pieces.size * PIECE_WEIGHT + VALUE_WEIGHT)
+      throw new RangeError('it is too big');
     if (value.pieces.size < total) {
       // Pieces get lost on channels that may lose: the value that has waited longest gives way.
       for (const [oldest, { weight }] of this.#unfinished) {

@@ -104,7 +104,8 @@ export abstract class Reader {
     const members: Record<string, unknown> = {};
     for (let index = 0; index < length; index++) {
       const name = this.value(depth + 1);
-      if (typeof name !== 'string' && typeof name !== 'number') throw new RangeError('the name of a member is not a text');
+      if (typeof name !== 'string' && typeof name !== 'number')
+        throw new RangeError('the name of a member is not a text');
       const value = this.value(depth + 1);
       // An assignment would set what the object inherits from.
       if (name === '__proto__') {

@@ -48,7 +48,9 @@ export class Sender {
     if (this.#error) return Promise.reject(this.#error);
     const size = outgoing.size ?? 0;
     if (this.#jobs.length && (this.#jobs.length >= MAX_WAITING || this.#waitingBytes + size > MAX_WAITING_BYTES)) {
-      return Promise.reject(new PeerError('message-too-big', 'too much waits to be sent; wait for what send() returns'));
+      return Promise.reject(
+        new PeerError('message-too-big', 'too much waits to be sent; wait for what send() returns'),
+      );
     }
     return new Promise<void>((resolve, reject) => {
       const { messages } = outgoing;

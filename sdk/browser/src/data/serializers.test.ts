@@ -98,7 +98,12 @@ describe('pieces', () => {
 
   test('that make no sense or contradict each other are refused', () => {
     const reassembly = new Reassembly();
-    for (const [n, total] of [[3, 3], [-1, 3], [0.5, 3], [0, 2 ** 40]] as const) {
+    for (const [n, total] of [
+      [3, 3],
+      [-1, 3],
+      [0.5, 3],
+      [0, 2 ** 40],
+    ] as const) {
       expect(() => reassembly.add(piece(n, total))).toThrow(RangeError);
     }
     expect(() => reassembly.add({ ...piece(0, 3), data: 'text' })).toThrow(RangeError);
@@ -152,8 +157,15 @@ describe('raw', () => {
 
 describe('MsgPack', () => {
   test('borders of messages mean nothing', async () => {
-    const values = ['text', { data: ramp(70_000), at: new Date(1795277398123) }, [1, -1, 2 ** 40, -(2 ** 40), 0.5], null];
-    const stream = (await Promise.all(values.map((value) => messagesOf(serializerOf('MsgPack')!, value, MODERN)))).flat();
+    const values = [
+      'text',
+      { data: ramp(70_000), at: new Date(1795277398123) },
+      [1, -1, 2 ** 40, -(2 ** 40), 0.5],
+      null,
+    ];
+    const stream = (
+      await Promise.all(values.map((value) => messagesOf(serializerOf('MsgPack')!, value, MODERN)))
+    ).flat();
     const joined = new Uint8Array(await new Blob(stream).arrayBuffer());
     for (const size of [1, 7, 1000, 32_768, joined.length]) {
       const serializer = serializerOf('MsgPack')!;
@@ -182,7 +194,14 @@ describe('what comes is not trusted', () => {
     const message =
       name === 'json'
         ? new TextEncoder().encode(text)
-        : Uint8Array.of(0x81, name === 'binary' ? 0xb9 : 0xa9, ...new TextEncoder().encode('__proto__'), 0x81, 0x00, 0xc3);
+        : Uint8Array.of(
+            0x81,
+            name === 'binary' ? 0xb9 : 0xa9,
+            ...new TextEncoder().encode('__proto__'),
+            0x81,
+            0x00,
+            0xc3,
+          );
     const [value] = read(serializerOf(name)!, [message]);
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
     expect(Object.hasOwn(value as object, '__proto__')).toBe(true);
@@ -198,7 +217,8 @@ describe('what comes is not trusted', () => {
       Array<number>(10_000).fill(0x91),
       [],
     ];
-    for (const message of hostile) expect(() => read(serializerOf('binary')!, [Uint8Array.from(message)])).toThrow(RangeError);
+    for (const message of hostile)
+      expect(() => read(serializerOf('binary')!, [Uint8Array.from(message)])).toThrow(RangeError);
   });
 
   test('noise ends in a value or in an error', () => {

@@ -134,7 +134,10 @@ class RawSerializer implements Serializer {
         })(),
       };
     }
-    throw new PeerError('not-supported', 'raw connections carry only texts, buffers and Blobs; use another serialization');
+    throw new PeerError(
+      'not-supported',
+      'raw connections carry only texts, buffers and Blobs; use another serialization',
+    );
   }
 
   unpack(message: string | ArrayBuffer, take: (value: unknown) => void): void {
@@ -182,7 +185,10 @@ function bytesOf(message: string | ArrayBuffer): ArrayBuffer {
 
 function checkSize(size: number, limit = MAX_VALUE): void {
   if (size <= limit) return;
-  throw new PeerError('message-too-big', `message too big: ${size} bytes, and the limit is ${limit}; use sendFile or 'binary'`);
+  throw new PeerError(
+    'message-too-big',
+    `message too big: ${size} bytes, and the limit is ${limit}; use sendFile or 'binary'`,
+  );
 }
 
 function reserved(): PeerError {

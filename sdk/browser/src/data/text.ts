@@ -32,7 +32,7 @@ export function decodeText(bytes: Uint8Array): string {
   }
   let text = '';
   let surrogates = false;
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const first = bytes[at++]!;
     if (first < 0x80) {
       text += String.fromCharCode(first);

@@ -70,7 +70,7 @@ export class PipeChannel extends EventTarget {
 
 // Until nothing moves any more, in either direction.
 export async function settle(...channels: PipeChannel[]): Promise<void> {
-  for (let quiet = 0; quiet < 5; ) {
+  for (let quiet = 0; quiet < 5;) {
     await new Promise((resolve) => setTimeout(resolve));
     const moved = channels.reduce((sum, channel) => sum + channel.flow(), 0);
     quiet = moved ? 0 : quiet + 1;

@@ -1,8 +1,10 @@
 // The entry of file transfers: loading it is enough for `connection.sendFile` and the event `file`. What is sent and
 // received under one peer of ours is remembered here, until it has ended.
 
-import { provideFileTransfers, type FileHost, type FileTransfers, type Link, type Sendable } from '../connection/files.js';
+import { provideFileTransfers, type FileHost, type FileTransfers, type Sendable } from '../connection/files.js';
 import { PeerError } from '../errors.js';
+import { ChannelLink, FILE_PROTOCOL } from './channel_link.js';
+import type { Link } from './link.js';
 import { isOffer, parseMessage } from './messages.js';
 import { FileReceiving } from './receiving.js';
 import { FileSending, type SendFileOptions } from './sending.js';
@@ -14,11 +16,15 @@ export type { FileResult, TransferEvents } from './transfer.js';
 export type { ReceiveFileOptions, Target } from './receiving.js';
 export { FileReceiving, FileSending, type SendFileOptions };
 
+// That the other side may open over one connection.
+const MOST_LINKS = 16;
 // All channels of a connection that ends close within this time.
 const PAUSE_MS = 1000;
 
 class Transfers implements FileTransfers {
   readonly #live = new WeakMap<object, Set<FileReceiving | FileSending>>();
+  // The ways that each connection has: channels, or all of itself.
+  readonly #links = new WeakMap<FileHost, Set<ChannelLink>>();
   readonly #whole = new WeakMap<FileHost, WholeLink>();
 
   send(host: FileHost, files: Sendable | FileSending, options?: SendFileOptions): FileSending {
@@ -30,7 +36,13 @@ class Transfers implements FileTransfers {
     return sending;
   }
 
-  handleLink(host: FileHost, link: Link): void {
+  handleChannel(host: FileHost, channel: RTCDataChannel): void {
+    const links = this.#links.get(host);
+    if (channel.protocol !== FILE_PROTOCOL || (links && links.size >= MOST_LINKS)) channel.close();
+    else this.#handleLink(host, this.#linkOver(host, channel));
+  }
+
+  #handleLink(host: FileHost, link: Link): void {
     link.listen(
       (value) => this.#handleOffer(host, link, value),
       () => undefined,
@@ -44,21 +56,23 @@ class Transfers implements FileTransfers {
       return true;
     }
     if (!isOffer(value) || !(host.listens || this.#known(host, value))) return false;
-    const link = this.#linkOver(host);
-    this.handleLink(host, link);
+    const link = this.#wholeLink(host);
+    this.#handleLink(host, link);
     link.receive(value);
     return true;
   }
 
   handleClosed(host: FileHost): void {
     this.#whole.get(host)?.end();
+    for (const link of this.#links.get(host) ?? []) link.end();
   }
 
   // Between pages any connection will do.
   handleOpen(host: FileHost): void {
-    if (!host.hasLinks) return;
+    if (!host.hasChannels) return;
     for (const transfer of this.#live.get(host.context) ?? []) {
-      if (transfer instanceof FileSending && transfer.lost && transfer.peer === host.peer) transfer.attach(host.link());
+      if (transfer instanceof FileSending && transfer.lost && transfer.peer === host.peer)
+        transfer.attach(this.#linkOf(host));
     }
   }
 
@@ -72,10 +86,19 @@ class Transfers implements FileTransfers {
   }
 
   #linkOf(host: FileHost): Link {
-    return host.hasLinks ? host.link() : this.#linkOver(host);
+    if (!host.hasChannels) return this.#wholeLink(host);
+    return this.#linkOver(host, host.channel('file', { protocol: FILE_PROTOCOL }));
   }
 
-  #linkOver(host: FileHost): WholeLink {
+  #linkOver(host: FileHost, channel: RTCDataChannel): Link {
+    const links = this.#links.get(host) ?? new Set();
+    this.#links.set(host, links);
+    const link = new ChannelLink(host, channel, () => links.delete(link));
+    links.add(link);
+    return link;
+  }
+
+  #wholeLink(host: FileHost): WholeLink {
     if (this.#whole.has(host)) throw new PeerError('not-supported', 'One transfer at a time goes over this connection');
     const link = new WholeLink(host);
     this.#whole.set(host, link);
@@ -92,13 +115,16 @@ class Transfers implements FileTransfers {
       // Told below.
     }
     if (offer?.type !== 'offer') {
-      void link.send({ type: 'cancel', reason: 'protocol', message: 'a transfer begins with an offer' }).catch(() => undefined);
+      void link
+        .send({ type: 'cancel', reason: 'protocol', message: 'a transfer begins with an offer' })
+        .catch(() => undefined);
       return link.close();
     }
     const receiving = new FileReceiving(host.peer, offer);
     this.#remember(host, receiving);
     receiving.attach(link);
-    if (!host.offer(receiving)) receiving.refuse('nobody here takes files');
+    if (host.listens) host.offer(receiving);
+    else receiving.refuse('nobody here takes files');
   }
 
   // The transfer that an offer goes on with.

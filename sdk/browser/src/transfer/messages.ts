@@ -81,7 +81,12 @@ export function parseMessage(value: unknown): Message | undefined {
 export function isOffer(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { type, files } = value as Members;
-  return type === 'offer' && Array.isArray(files) && files.length > 0 && files.every((file) => typeof (file as Members)?.name === 'string');
+  return (
+    type === 'offer' &&
+    Array.isArray(files) &&
+    files.length > 0 &&
+    files.every((file) => typeof (file as Members)?.name === 'string')
+  );
 }
 
 export function encodeOffer({ transfer, resume, files }: Offer): Members {
@@ -95,7 +100,8 @@ export function encodeOffer({ transfer, resume, files }: Offer): Members {
 
 function parseOffer(members: Members): Offer {
   const { version, transfer, resume, files } = members;
-  if (version !== undefined && version !== VERSION) throw new RangeError(`version ${String(version)} is not known here`);
+  if (version !== undefined && version !== VERSION)
+    throw new RangeError(`version ${String(version)} is not known here`);
   if (!Array.isArray(files) || !files.length || files.length > MOST_FILES) missing('files');
   if (transfer !== undefined && (typeof transfer !== 'string' || transfer.length > 64)) missing('transfer');
   return {

@@ -16,6 +16,7 @@ export type Target = WritableStream | { createWritable(): Promise<WritableStream
 interface Incoming {
   state: 'offered' | 'wanted' | 'receiving' | 'closing' | 'settled';
   sink: Sink | undefined;
+  opening: boolean;
   hash: Sha256;
   // What came ahead of its turn, by offset.
   held: Map<number, Uint8Array<ArrayBuffer>>;
@@ -40,6 +41,9 @@ export class FileReceiving extends Transfer<File[]> {
   #held = 0;
   #bytes = 0;
   #left: number;
+  // The first that was not asked for yet, and how many are on their way.
+  #next = 0;
+  #active = 0;
 
   constructor(peer: string, offer: Offer) {
     super(offer.transfer, peer, offer.files);
@@ -98,8 +102,11 @@ export class FileReceiving extends Transfer<File[]> {
     for (const file of this.#incoming) {
       file.held.clear();
       file.end = undefined;
-      if (file.state === 'wanted' || file.state === 'receiving') file.state = 'offered';
+      if (file.state !== 'wanted' && file.state !== 'receiving') continue;
+      file.state = 'offered';
+      this.#active--;
     }
+    this.#next = 0;
   }
 
   protected override handleOver(): void {
@@ -117,26 +124,26 @@ export class FileReceiving extends Transfer<File[]> {
   }
 
   #plan(): void {
-    let wanted = 0;
-    for (const [index, file] of this.#incoming.entries()) {
-      if (wanted >= AHEAD || this.over || !this.link) return;
-      if (file.state === 'wanted' || file.state === 'receiving' || file.state === 'closing') wanted++;
+    while (this.#active < AHEAD && this.#next < this.files.length && this.link && !this.over) {
+      const index = this.#next++;
+      const file = this.#file(index);
       if (file.state !== 'offered') continue;
       if (this.files[index]!.folder) {
         this.#say(index, { type: 'done', index });
         this.#settle(index, 'done');
         continue;
       }
-      wanted++;
+      this.#active++;
       file.state = 'wanted';
       if (file.sink) this.#want(index);
-      else void this.#open(index);
+      else if (!file.opening) void this.#open(index);
     }
   }
 
   async #open(index: number): Promise<void> {
     const file = this.#file(index);
     const entry = this.files[index]!;
+    file.opening = true;
     try {
       const target = await this.#accepted?.to?.(entry);
       const stream = target && ('createWritable' in target ? await target.createWritable() : target);
@@ -173,7 +180,8 @@ export class FileReceiving extends Transfer<File[]> {
   #handleChunk(index: number, offset: number, data: Uint8Array<ArrayBuffer>): void {
     const file = this.#expected(index);
     if (!file || !data.length) return;
-    if (offset < file.hash.length && file.state === 'receiving') throw new RangeError(`chunks of file ${index} overlap`);
+    if (offset < file.hash.length && file.state === 'receiving')
+      throw new RangeError(`chunks of file ${index} overlap`);
     this.#held += data.length - (file.held.get(offset)?.length ?? 0);
     file.held.set(offset, data);
     if (this.#held > MOST_HELD) throw new RangeError('too much arrived out of order');
@@ -219,7 +227,9 @@ export class FileReceiving extends Transfer<File[]> {
     };
     const result = file.sink?.write(data);
     if (!result) return written();
-    result.then(written, (error: unknown) => this.#refuse(index, 'io', `it could not be written: ${(error as Error).message}`));
+    result.then(written, (error: unknown) =>
+      this.#refuse(index, 'io', `it could not be written: ${(error as Error).message}`),
+    );
   }
 
   async #close(index: number, file: Incoming): Promise<void> {
@@ -256,6 +266,7 @@ export class FileReceiving extends Transfer<File[]> {
     const file = this.#file(index);
     if (file.state === 'settled') return;
     if (result !== 'done') this.#bytes += (this.files[index]!.size ?? file.hash.length) - file.hash.length;
+    if (file.state !== 'offered') this.#active--;
     file.state = 'settled';
     file.held.clear();
     this.#left--;
@@ -287,5 +298,14 @@ export class FileReceiving extends Transfer<File[]> {
 
 function fresh(): Incoming {
   const hash = new Sha256();
-  return { state: 'offered', sink: undefined, hash, held: new Map(), end: undefined, acknowledged: 0, last: undefined };
+  return {
+    state: 'offered',
+    sink: undefined,
+    opening: false,
+    hash,
+    held: new Map(),
+    end: undefined,
+    acknowledged: 0,
+    last: undefined,
+  };
 }

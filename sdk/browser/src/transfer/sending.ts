@@ -35,6 +35,7 @@ export class FileSending extends Transfer<void> {
   #accepted = false;
   #window = Infinity;
   #unconfirmed = 0;
+  #bytes = 0;
   #wake: (() => void) | undefined;
   #left: number;
 
@@ -76,7 +77,9 @@ export class FileSending extends Transfer<void> {
     this.#window = Infinity;
     this.#unconfirmed = 0;
     for (const file of this.#outgoing) {
-      if (file.state !== 'settled') Object.assign(file, { state: 'offered', sent: 0, confirmed: 0 });
+      if (file.state === 'settled') continue;
+      this.#bytes -= file.confirmed;
+      Object.assign(file, { state: 'offered', sent: 0, confirmed: 0 });
     }
     this.#wake?.();
   }
@@ -131,6 +134,7 @@ export class FileSending extends Transfer<void> {
       void this.tell({ type: 'begin', index, offset: hash.length });
     }
     file.sent = file.confirmed = hash.length;
+    this.#bytes += hash.length;
     const chunk = this.link?.chunk ?? READ;
     for await (const bytes of windows(blob, hash.length, blob.size)) {
       hash.update(bytes);
@@ -158,6 +162,7 @@ export class FileSending extends Transfer<void> {
     const moved = Math.min(offset, file.sent) - file.confirmed;
     if (moved <= 0) return;
     file.confirmed += moved;
+    this.#bytes += moved;
     this.#unconfirmed -= moved;
     if (this.meter.move(moved)) this.#tellProgress(index);
     this.#wake?.();
@@ -165,7 +170,8 @@ export class FileSending extends Transfer<void> {
 
   #handleDone(index: number, sha256: string | undefined): void {
     const ours = this.#file(index).sha256;
-    if (sha256 && ours && sha256 !== ours) return this.#settle(index, 'refused', 'the receiver has other bytes than were sent');
+    if (sha256 && ours && sha256 !== ours)
+      return this.#settle(index, 'refused', 'the receiver has other bytes than were sent');
     this.#settle(index, 'done');
   }
 
@@ -178,6 +184,8 @@ export class FileSending extends Transfer<void> {
     const file = this.#file(index);
     if (file.state === 'settled') return;
     this.#confirm(index, file.sent);
+    // What need not be sent counts as well.
+    this.#bytes += this.#blobs[index]!.size - file.confirmed;
     file.state = 'settled';
     this.#left--;
     this.#tellProgress(index);
@@ -187,12 +195,9 @@ export class FileSending extends Transfer<void> {
   }
 
   #tellProgress(index: number): void {
-    const bytes = this.#outgoing.reduce(
-      (sum, { state, confirmed }, place) => sum + (state === 'settled' ? this.#blobs[place]!.size : confirmed),
-      0,
-    );
     const fileBytes = this.#file(index).confirmed;
-    this.emit('progress', { file: this.files[index]!, fileBytes, bytes, size: this.size, rate: this.meter.rate });
+    const { size, meter } = this;
+    this.emit('progress', { file: this.files[index]!, fileBytes, bytes: this.#bytes, size, rate: meter.rate });
   }
 
   #file(index: number): Outgoing {

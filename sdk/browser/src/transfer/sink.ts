@@ -10,6 +10,18 @@ export interface Sink {
   abort(): void;
 }
 
+// By the end of the name. Nothing that a browser would run as a page of ours.
+const TYPES: Record<string, string> = {
+  ...{ png: 'image/png', jpg: 'image/jpeg', jpeg: 'image/jpeg', gif: 'image/gif', webp: 'image/webp' },
+  ...{ avif: 'image/avif', mp4: 'video/mp4', webm: 'video/webm', mp3: 'audio/mpeg', ogg: 'audio/ogg' },
+  ...{ wav: 'audio/wav', txt: 'text/plain', pdf: 'application/pdf', zip: 'application/zip' },
+};
+
+function typeOf(name: string): string {
+  const end = /[^.]*$/.exec(name.toLowerCase())?.[0] ?? '';
+  return (Object.hasOwn(TYPES, end) && TYPES[end]) || '';
+}
+
 // Of a part; each is an object of the browser's.
 const PART = 4 << 20;
 
@@ -37,7 +49,7 @@ export class BlobSink implements Sink {
   async close(): Promise<File> {
     this.#store();
     const { name, modified } = this.#entry;
-    const options: FilePropertyBag = modified === undefined ? {} : { lastModified: modified };
+    const options: FilePropertyBag = { type: typeOf(name), ...(modified !== undefined && { lastModified: modified }) };
     const file = new File(this.#parts, name.split('/').at(-1) ?? name, options);
     this.#parts = [];
     return file;

@@ -1,31 +1,29 @@
 import { expect, test, vi } from 'vitest';
 
-import type { FileHost, Link } from '../connection/files.js';
+import type { Serializer } from '../connection/channel.js';
+import type { FileHost } from '../connection/files.js';
+import type { Sender } from '../data/sender.js';
 import { FileReceiving, FileSending, transfers } from './index.js';
 import { parseMessage, safeName } from './messages.js';
 import { Sha256 } from './sha256.js';
 
+// Some move megabytes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 20_000 });
+
 type Value = Record<string, unknown>;
 
-// One end of a link in memory: what is sent arrives in order, a little later.
-class End implements Link {
-  readonly peer: string;
-  readonly chunk = 250_000;
+// One end of a channel that carries values as they are: what is sent arrives in order, a little later.
+class End extends EventTarget {
+  readonly protocol = 'peerway-file';
+  readonly readyState = 'open';
   other: End | undefined;
   said: Value[] = [];
   closed = false;
   // May hold back or change what is sent.
   through: (message: Value) => Value | undefined = (message) => message;
-  #early: Value[] = [];
-  #take: ((message: unknown) => void) | undefined;
-  #ended: (() => void) | undefined;
-
-  constructor(peer: string) {
-    this.peer = peer;
-  }
 
   static pair(): [End, End] {
-    const [one, other] = [new End('bob'), new End('alice')];
+    const [one, other] = [new End(), new End()];
     one.other = other;
     other.other = one;
     return [one, other];
@@ -34,24 +32,12 @@ class End implements Link {
   async send(message: Value): Promise<void> {
     if (this.closed) throw new Error('closed');
     this.said.push(message);
-    const passed = this.through(message);
+    const data = this.through(message);
     await new Promise((resolve) => setTimeout(resolve));
-    if (passed && !this.closed) this.other!.receive(passed);
-  }
-
-  receive(message: Value): void {
-    if (this.#take) this.#take(message);
-    else this.#early.push(message);
-  }
-
-  listen(take: (message: unknown) => void, ended: () => void): void {
-    this.#take = take;
-    this.#ended = ended;
-    for (const message of this.#early.splice(0)) take(message);
+    if (data && !this.closed) this.other!.dispatchEvent(Object.assign(new Event('message'), { data }));
   }
 
   close(): void {
-    this.#ended = undefined;
     setTimeout(() => this.cut());
   }
 
@@ -59,14 +45,31 @@ class End implements Link {
   cut(): void {
     if (this.closed) return;
     this.closed = true;
+    this.dispatchEvent(new Event('close'));
     this.other!.cut();
-    this.#ended?.();
   }
 
   types(): unknown[] {
     return this.said.map(({ type }) => type);
   }
+
+  asChannel(): RTCDataChannel {
+    return this as unknown as RTCDataChannel;
+  }
 }
+
+const serializer = {
+  name: 'as it is',
+  pack: (value: unknown) => ({ messages: [value] }),
+  unpack: (value: unknown, take: (value: unknown) => void) => take(value),
+} as unknown as Serializer;
+
+const senderOver = (channel: unknown): Sender =>
+  ({
+    send: ({ messages: [value] }: { messages: [Value] }) => (channel as End).send(value),
+    flushed: async () => undefined,
+    stop: () => undefined,
+  }) as unknown as Sender;
 
 // Two pages; each link is a new connection of theirs.
 class Stage {
@@ -79,8 +82,18 @@ class Stage {
 
   constructor() {
     const stage = this;
-    const common = { hasLinks: true, open: false, serialization: 'binary', chunk: 16_000, link: () => this.connect(), send: async () => undefined, close: () => undefined };
-    this.alice = { ...common, peer: 'bob', context: {}, listens: false, offer: () => false };
+    const common = {
+      open: false,
+      hasChannels: true,
+      channel: () => this.connect(),
+      sender: senderOver,
+      serializer: () => serializer,
+      serialization: 'binary',
+      chunk: 16_000,
+      send: async () => undefined,
+      close: () => undefined,
+    };
+    this.alice = { ...common, peer: 'bob', context: {}, listens: false, offer: () => undefined };
     this.bob = {
       ...common,
       peer: 'alice',
@@ -88,19 +101,16 @@ class Stage {
       get listens() {
         return stage.listens;
       },
-      offer: (files) => {
-        if (this.listens) this.offered.push(files);
-        return this.listens;
-      },
+      offer: (files) => stage.offered.push(files),
     };
   }
 
-  connect(): Link {
-    const pair = End.pair();
-    this.prepare(...pair);
-    this.links.push(pair);
-    transfers.handleLink(this.bob, pair[1]);
-    return pair[0];
+  connect(): RTCDataChannel {
+    const [alice, bob] = End.pair();
+    this.prepare(alice, bob);
+    this.links.push([alice, bob]);
+    transfers.handleChannel(this.bob, bob.asChannel());
+    return alice.asChannel();
   }
 
   async offer(): Promise<FileReceiving> {
@@ -109,7 +119,8 @@ class Stage {
   }
 }
 
-const ramp = (length: number): Uint8Array<ArrayBuffer> => Uint8Array.from({ length }, (_, index) => (index * 7) ^ (index >> 9));
+const ramp = (length: number): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from({ length }, (_, index) => (index * 7) ^ (index >> 9));
 const digestOf = async (blob: Blob | undefined): Promise<string> =>
   new Sha256().update(new Uint8Array(await blob!.arrayBuffer())).hex();
 const digest = (bytes: Uint8Array): string => new Sha256().update(bytes).hex();
@@ -117,7 +128,11 @@ const digest = (bytes: Uint8Array): string => new Sha256().update(bytes).hex();
 test('files arrive as they were, with what is known of them', async () => {
   const stage = new Stage();
   const bytes = ramp(1_500_000);
-  const files = [new File([bytes], 'a.bin', { lastModified: 12_345 }), new File([], 'empty'), new File(['text'], 'b.txt')];
+  const files = [
+    new File([bytes], 'a.bin', { lastModified: 12_345 }),
+    new File([], 'empty'),
+    new File(['text'], 'b.txt'),
+  ];
 
   const sending = transfers.send(stage.alice, files);
   const progress: number[] = [];
@@ -133,6 +148,7 @@ test('files arrive as they were, with what is known of them', async () => {
     ['b.txt', 4],
   ]);
   expect(received[0]!.lastModified).toBe(12_345);
+  expect(received.map(({ type }) => type)).toEqual(['', '', 'text/plain']);
   expect(await digestOf(received[0])).toBe(digest(bytes));
   expect(progress.at(-1)).toBe(1_500_004);
   await vi.waitFor(() => expect(stage.links[0]![0].closed).toBe(true));
@@ -183,6 +199,27 @@ test('a transfer goes on over the next connection from where it was, without ask
   expect(begin!.offset).toBeGreaterThan(2_000_000);
 });
 
+test('many files are asked for a few at a time', async () => {
+  const stage = new Stage();
+  const files = Array.from({ length: 30 }, (_, index) => new File([`${index}`], `${index}`));
+  const sending = transfers.send(stage.alice, files);
+  let most = 0;
+  let settled = 0;
+  const count = (): void => {
+    const wanted = stage.links[0]![1].types().filter((type) => type === 'want').length;
+    most = Math.max(most, wanted - settled);
+  };
+  const receiving = await stage.offer();
+  receiving.on('progress', count);
+  receiving.on('file', () => settled++);
+
+  const received = await receiving.accept();
+  await sending.done;
+
+  expect(await Promise.all(received.map((file) => file.text()))).toEqual(files.map(({ name }) => name));
+  expect(most).toBeLessThanOrEqual(9);
+});
+
 test('a file that has changed in between begins again', async () => {
   const stage = new Stage();
   const sending = transfers.send(stage.alice, new File([ramp(3_000_000)], 'a'));
@@ -208,7 +245,7 @@ test('an offer with the same secret from somebody else is another transfer', asy
   const [mallory, bob] = End.pair();
   const { transfer, files } = receiving;
 
-  transfers.handleLink({ ...stage.bob, peer: 'mallory' }, bob);
+  transfers.handleChannel({ ...stage.bob, peer: 'mallory' }, bob.asChannel());
   await mallory.send({ type: 'offer', transfer, files: files.map(({ name, size }) => ({ name, size })) });
 
   await vi.waitFor(() => expect(stage.offered).toHaveLength(2));
@@ -258,7 +295,8 @@ test('a receiver that is slow is not run over', async () => {
 test('bytes that are not those that were sent are not passed on', async () => {
   const stage = new Stage();
   stage.prepare = (alice) => {
-    alice.through = (it) => (it.type === 'chunk' ? { ...it, data: new Uint8Array((it.data as Uint8Array).length) } : it);
+    alice.through = (it) =>
+      it.type === 'chunk' ? { ...it, data: new Uint8Array((it.data as Uint8Array).length) } : it;
   };
   const sending = transfers.send(stage.alice, new File([ramp(1000)], 'a'));
   const results: unknown[] = [];
@@ -282,9 +320,21 @@ test('chunks may overtake each other', async () => {
 });
 
 test.each([
-  ['chunks that overlap', [{ type: 'chunk', offset: 0, data: ramp(5) }, { type: 'chunk', offset: 3, data: ramp(5) }]],
+  [
+    'chunks that overlap',
+    [
+      { type: 'chunk', offset: 0, data: ramp(5) },
+      { type: 'chunk', offset: 3, data: ramp(5) },
+    ],
+  ],
   ['more than was told', [{ type: 'chunk', offset: 0, data: ramp(10) }]],
-  ['an end too early', [{ type: 'chunk', offset: 0, data: ramp(5) }, { type: 'end', size: 5 }]],
+  [
+    'an end too early',
+    [
+      { type: 'chunk', offset: 0, data: ramp(5) },
+      { type: 'end', size: 5 },
+    ],
+  ],
   ['a file that nobody offered', [{ type: 'chunk', index: 7, offset: 0, data: ramp(5) }]],
   ['what only a receiver says', [{ type: 'want' }]],
   ['an offset that is none', [{ type: 'chunk', offset: -1, data: ramp(5) }]],
@@ -331,11 +381,7 @@ test('names lead nowhere', () => {
 async function byHand(file: Value): Promise<{ alice: End; bob: End; receiving: FileReceiving }> {
   const stage = new Stage();
   const [alice, bob] = End.pair();
-  alice.listen(
-    () => undefined,
-    () => undefined,
-  );
-  transfers.handleLink(stage.bob, bob);
+  transfers.handleChannel(stage.bob, bob.asChannel());
   await alice.send({ type: 'offer', files: [file] });
   return { alice, bob, receiving: await stage.offer() };
 }

@@ -1,8 +1,8 @@
 // What sending and receiving have in common: a link that may be lost and found again, and an end.
 
-import type { Link } from '../connection/files.js';
 import { Emitter } from '../emitter.js';
 import { PeerError } from '../errors.js';
+import type { Link } from './link.js';
 import { parseMessage, type FileEntry, type Message } from './messages.js';
 import { Meter, sizeOf, type TransferProgress } from './progress.js';
 
@@ -116,7 +116,8 @@ export abstract class Transfer<Result> extends Emitter<TransferEvents<Result>> {
     if (this.#over) return;
     try {
       const message = parseMessage(value);
-      if (message?.type === 'cancel') this.fail(`The other side stopped the transfer: ${message.message || message.reason}`);
+      if (message?.type === 'cancel')
+        this.fail(`The other side stopped the transfer: ${message.message || message.reason}`);
       else if (message) this.handleMessage(message);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);

@@ -1,8 +1,9 @@
 // A data connection as the way of one transfer, for remotes that know no channels of transfers: `peerway` on the command
 // line, and pages with PeerJS.
 
-import type { FileHost, Link } from '../connection/files.js';
+import type { FileHost } from '../connection/files.js';
 import { PeerError } from '../errors.js';
+import type { Link } from './link.js';
 
 const CARRY_BYTES = ['binary', 'binary-utf8', 'MsgPack'];
 

@@ -1,13 +1,15 @@
 // A channel that carries one file transfer, beside the one that carries the application's values: neither waits for the
 // other. Only between pages with this SDK.
 
-import { PIECE } from '../data/pieces.js';
-import { Sender } from '../data/sender.js';
-import { serializerOf } from '../data/serializers.js';
+import type { Remote, Serializer } from '../connection/channel.js';
+import type { FileHost } from '../connection/files.js';
+import type { Sender } from '../data/sender.js';
 import { PeerError } from '../errors.js';
-import type { Remote } from './channel.js';
-import type { Link } from './files.js';
+import type { Link } from './link.js';
 
+export const FILE_PROTOCOL = 'peerway-file';
+
+const PIECE = 64 << 10;
 const OURS: Remote = { ours: true, legacy: false, renegotiates: true };
 const SIZES = { piece: PIECE, most: PIECE };
 // Of a chunk, beside its data.
@@ -20,7 +22,7 @@ export class ChannelLink implements Link {
   readonly peer: string;
   readonly #channel: RTCDataChannel;
   readonly #sender: Sender;
-  readonly #serializer = serializerOf('binary')!;
+  readonly #serializer: Serializer;
   readonly #early: unknown[] = [];
   readonly #listeners = new AbortController();
   readonly #open: Promise<void>;
@@ -30,11 +32,12 @@ export class ChannelLink implements Link {
   #ended: (() => void) | undefined;
   #over = false;
 
-  constructor(peer: string, channel: RTCDataChannel, forget: () => void) {
-    this.peer = peer;
+  constructor(host: FileHost, channel: RTCDataChannel, forget: () => void) {
+    this.peer = host.peer;
     this.#forget = forget;
     this.#channel = channel;
-    this.#sender = new Sender(channel);
+    this.#sender = host.sender(channel);
+    this.#serializer = host.serializer();
     this.#open = new Promise((resolve) => (this.#opened = resolve));
     channel.binaryType = 'arraybuffer';
     const { signal } = this.#listeners;
