@@ -4,19 +4,15 @@
 import { Emitter } from '../emitter.js';
 import { PeerError, type ErrorType } from '../errors.js';
 import type { Frame } from '../signalling/frame.js';
-import { packRoomData, type RoomMessage, unpackRoomData } from './room_data.js';
+import { unpackRoomData } from './room_data.js';
 import { parseLog, skywayLog } from './room_log.js';
+import { RoomOutbox } from './room_outbox.js';
 import type { MediaConnection } from '../connection/media_connection.js';
 import type { RoomContext, RoomInbox } from './context.js';
 import type { PublishOptions, RoomEvents, RoomLogEntry, RoomMode, RoomOptions, RoomStream } from './types.js';
 
 // How long the server may take to let us in. Another node may hold the room.
 const ANSWER_MS = 15_000;
-// What is said while we are not in waits; no more than this.
-const LONGEST_QUEUE = 256;
-const LARGEST_MESSAGE = 256 * 1024;
-// Of a frame, beside its payload and attachments.
-const FRAME_ROOM = 512;
 
 type State = 'away' | 'asking' | 'in' | 'over';
 
@@ -40,7 +36,7 @@ export abstract class Room extends Emitter<RoomEvents> implements RoomInbox {
   #entered = false;
   #others: string[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #queue: { message?: RoomMessage }[] = [];
+  readonly #outbox: RoomOutbox;
   #log: Waiter<RoomLogEntry[]>[] = [];
   #ready!: Waiter<this>;
 
@@ -49,6 +45,8 @@ export abstract class Room extends Emitter<RoomEvents> implements RoomInbox {
     this.name = name;
     this.context = context;
     this.options = options;
+    const fault = (error: unknown) => this.fault(error);
+    this.#outbox = new RoomOutbox(options.largestMessage, () => this.#flush(), fault);
     this.ready = waiting((waiter) => (this.#ready = waiter));
   }
 
@@ -80,33 +78,7 @@ export abstract class Room extends Emitter<RoomEvents> implements RoomInbox {
   // Any JSON, with ArrayBuffers, views and Blobs in it, to all others. Throws if it is too large or cannot be said.
   send(data: unknown): void {
     if (this.#state === 'over') throw new PeerError('room-error', `the room ${this.name} is closed: join it again`);
-    if (this.#queue.length >= LONGEST_QUEUE) {
-      throw new PeerError('room_data', `${LONGEST_QUEUE} messages wait for the server already: send less, or later`);
-    }
-    let packed: RoomMessage | Promise<RoomMessage>;
-    try {
-      packed = packRoomData(data);
-    } catch (error) {
-      throw new PeerError('room_data', 'this cannot be said as JSON', error);
-    }
-    const entry: { message?: RoomMessage } = {};
-    if (packed instanceof Promise) {
-      packed
-        .then((message) => {
-          this.#checkSize(message);
-          entry.message = message;
-        })
-        .catch((error: unknown) => {
-          this.#queue = this.#queue.filter((it) => it !== entry);
-          this.fault(error);
-        })
-        .finally(() => this.#flush());
-    } else {
-      this.#checkSize(packed);
-      entry.message = packed;
-    }
-    this.#queue.push(entry);
-    this.#flush();
+    this.#outbox.add(data);
   }
 
   // What happened so far, as far as the server keeps it. The event `log` tells the same.
@@ -277,25 +249,13 @@ export abstract class Room extends Emitter<RoomEvents> implements RoomInbox {
 
   #flush(): void {
     while (this.open) {
-      const message = this.#queue[0]?.message;
+      const message = this.#outbox.take();
       if (!message) return;
-      this.#queue.shift();
       const { payload, attachments } = message;
       const frame: Frame = { type: 'ROOM-DATA', room: this.name, payload };
       if (attachments.length) frame.attachments = attachments;
       this.context.line.send(frame);
     }
-  }
-
-  #checkSize({ payload, attachments }: RoomMessage): void {
-    const most = this.options.largestMessage ?? LARGEST_MESSAGE;
-    const json = new TextEncoder().encode(JSON.stringify(payload)).length;
-    const size = attachments.reduce((sum, part) => sum + part.length + 3, json + FRAME_ROOM);
-    if (size <= most) return;
-    throw new PeerError(
-      'room_data',
-      `${size} bytes are more than a room takes at once, ${most}: send a file to each member`,
-    );
   }
 
   #fail(type: ErrorType, message: string): void {
@@ -309,7 +269,7 @@ export abstract class Room extends Emitter<RoomEvents> implements RoomInbox {
     clearTimeout(this.#timer);
     this.handleEnd(why);
     this.#state = 'over';
-    this.#queue = [];
+    this.#outbox.clear();
     this.#others = [];
     for (const waiter of this.#log.splice(0)) waiter.reject(why);
     this.#ready.reject(why);
