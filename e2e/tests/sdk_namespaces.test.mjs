@@ -53,17 +53,6 @@ function onCables(stage) {
     await carries(...(await connected(bob, alice)), ['nested']);
     for (const tab of [alice, bob]) assert.equal(await tab.count('open'), 1);
   });
-
-  stage.test('who goes for good is noticed', { timeout: 90_000 }, async (context) => {
-    const [alice, bob] = [await stage.tabOn(0), await stage.tabOn(1)];
-    const [, inbound] = await connected(alice, bob);
-
-    await stage.lan.unplug(stage.seats[0].machine);
-
-    const begin = performance.now();
-    await inbound.sees('close', 60_000);
-    context.diagnostic(`after ${Math.round(performance.now() - begin)} ms`);
-  });
 }
 
 class SdkFarStage extends FarStage {
