@@ -11,9 +11,21 @@ const browsers = { chromium, firefox };
 export const browserNames = process.env.E2E_BROWSER ? [process.env.E2E_BROWSER] : Object.keys(browsers);
 
 // `authority`: whose certificates to trust. `names`: where Chromium finds hosts of other names, `host:port` to
-// `host:port`. `origin`: of the pages, which may use a camera whatever it is.
-export const launch = (name, { authority, names } = {}) =>
-  puppeteer.launch(optionsOf(name, authority, undefined, names));
+// `host:port`. `origin`: of the pages, which may use a camera whatever it is. `thrifty`: pages of Chromium in the background
+// are slowed down as they are for users, soon.
+export const launch = (name, { authority, names, thrifty } = {}) => {
+  const options = optionsOf(name, authority, undefined, names);
+  return puppeteer.launch(thrifty ? { ...options, ...thriftyOf(options) } : options);
+};
+
+const thriftyOf = ({ args }) => ({
+  ignoreDefaultArgs: [
+    '--disable-background-timer-throttling',
+    '--disable-backgrounding-occluded-windows',
+    '--disable-renderer-backgrounding',
+  ],
+  args: [...args, '--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/5'],
+});
 
 // The browser runs on the host, and is driven from here through a door.
 export async function launchOn(host, name, origin) {

@@ -52,7 +52,9 @@ function tab(query) {
   if (isSkyway(client) || client === OURS) {
     scripts.push('/page/rooms.js', '/page/pictures.js', '/page/sfu.js', '/page/frames.js');
   }
-  if (client === OURS) scripts.push('/page/sdk.js');
+  if (client === OURS) {
+    scripts.push(`/peerjs/${OURS}/dist/peerway-files.js`, '/page/sdk.js', '/page/sdk_files.js');
+  }
   if (query.get('webSocket') === 'false') {
     scripts.unshift('/page/dead_websocket.js');
   }
