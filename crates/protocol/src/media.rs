@@ -70,6 +70,7 @@ impl MediaRequest {
 
 /// What a member's WebRTC implementation can do; of its first request for an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the member")]
 pub struct MediaProfile {
     /// It reads only offers with exactly two lines, named `audio` and `video` (`skyway.md` 4.5:
     /// skyway-js 1.x outside Firefox).
