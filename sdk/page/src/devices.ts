@@ -20,7 +20,12 @@ export class Devices {
   readonly #people = new Map<string, Person>();
   readonly #chips = el('div', { class: 'chips', role: 'group', 'aria-label': texts.people.label });
   readonly #place = el('div', { class: 'place' });
-  readonly #waiting = el('div', { class: 'card waiting' }, el('p', { class: 'pulse' }, texts.people.waiting), el('p', { class: 'soft' }, texts.people.waitingHint));
+  readonly #waiting = el(
+    'div',
+    { class: 'card waiting' },
+    el('p', { class: 'pulse' }, texts.people.waiting),
+    el('p', { class: 'soft' }, texts.people.waitingHint),
+  );
   readonly #live = el('p', { class: 'visually-hidden', role: 'status' });
   readonly #invite: Invite;
   #chosen: Person | undefined;
@@ -102,7 +107,9 @@ export class Devices {
   }
 
   #announce(person: Person): void {
-    const words = { connecting: texts.people.connecting, here: texts.people.here, gone: texts.people.gone }[person.state](person.id);
+    const words = { connecting: texts.people.connecting, here: texts.people.here, gone: texts.people.gone }[
+      person.state
+    ](person.id);
     // The conversation that is open says so itself.
     if (person !== this.#chosen && this.#live.textContent !== words) this.#live.textContent = words;
     this.#draw();
@@ -122,8 +129,18 @@ class Invite {
     this.#id = id;
     const { invite } = texts;
     this.#link = el('input', { type: 'text', readonly: true, id: 'link', onfocus: () => this.#link.select() });
-    const copy = copyButton(invite.copy, invite.copied, () => ({ text: this.#link.value, select: () => this.#link.focus() }));
-    const other = el('input', { type: 'text', id: 'other', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', required: true });
+    const copy = copyButton(invite.copy, invite.copied, () => ({
+      text: this.#link.value,
+      select: () => this.#link.focus(),
+    }));
+    const other = el('input', {
+      type: 'text',
+      id: 'other',
+      autocomplete: 'off',
+      autocapitalize: 'none',
+      spellcheck: 'false',
+      required: true,
+    });
     const form = el('form', { class: 'line-form' }, other, el('button', { type: 'submit' }, invite.connect));
     form.addEventListener('submit', (event) => {
       event.preventDefault();

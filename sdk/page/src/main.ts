@@ -37,12 +37,27 @@ const views = tabs(
   },
 );
 const state = el('p', { id: 'state', role: 'status', class: 'state' }, texts.state.connecting);
-document.getElementById('app')?.replaceChildren(
-  el('a', { class: 'skip', href: '#main', onclick: skip }, texts.skip),
-  el('header', {}, el('h1', {}, el('img', { src: 'icon.svg', alt: '', width: '28', height: '28' }), texts.title), state),
-  el('nav', { 'aria-label': texts.tabsLabel }, views.list),
-  el('main', { id: 'main', tabindex: '-1' }, noticeBox, devices.panel.parentElement, room.panel.parentElement, code.panel.parentElement, server.panel.parentElement),
-);
+document
+  .getElementById('app')
+  ?.replaceChildren(
+    el('a', { class: 'skip', href: '#main', onclick: skip }, texts.skip),
+    el(
+      'header',
+      {},
+      el('h1', {}, el('img', { src: 'icon.svg', alt: '', width: '28', height: '28' }), texts.title),
+      state,
+    ),
+    el('nav', { 'aria-label': texts.tabsLabel }, views.list),
+    el(
+      'main',
+      { id: 'main', tabindex: '-1' },
+      noticeBox,
+      devices.panel.parentElement,
+      room.panel.parentElement,
+      code.panel.parentElement,
+      server.panel.parentElement,
+    ),
+  );
 
 if (!util.supports.data) notice(texts.errors.webrtc);
 if (status) server.draw(status);

@@ -28,8 +28,16 @@ export class RoomTab {
   constructor(peer: Peer) {
     this.#peer = peer;
     const words = texts.room;
-    this.#name = el('input', { type: 'text', id: 'room-name', value: 'lobby', maxlength: '200', required: true, autocomplete: 'off' });
-    const mode = (value: Mode): HTMLInputElement => el('input', { type: 'radio', name: 'mode', value, checked: value === 'mesh' });
+    this.#name = el('input', {
+      type: 'text',
+      id: 'room-name',
+      value: 'lobby',
+      maxlength: '200',
+      required: true,
+      autocomplete: 'off',
+    });
+    const mode = (value: Mode): HTMLInputElement =>
+      el('input', { type: 'radio', name: 'mode', value, checked: value === 'mesh' });
     this.#modes = { mesh: mode('mesh'), sfu: mode('sfu') };
     const form = el(
       'form',
@@ -38,8 +46,19 @@ export class RoomTab {
       el('p', { class: 'soft' }, words.about),
       el('label', { for: 'room-name' }, words.name),
       this.#name,
-      el('fieldset', {}, el('legend', {}, words.mode), el('label', {}, this.#modes.mesh, words.mesh), el('label', {}, this.#modes.sfu, words.sfu)),
-      el('div', { class: 'bar' }, el('button', { type: 'submit', class: 'primary' }, words.withCamera), button(words.without, () => void this.#join(false))),
+      el(
+        'fieldset',
+        {},
+        el('legend', {}, words.mode),
+        el('label', {}, this.#modes.mesh, words.mesh),
+        el('label', {}, this.#modes.sfu, words.sfu),
+      ),
+      el(
+        'div',
+        { class: 'bar' },
+        el('button', { type: 'submit', class: 'primary' }, words.withCamera),
+        button(words.without, () => void this.#join(false)),
+      ),
     );
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -102,9 +121,26 @@ class Stay {
       screen: button(texts.call.screen, () => void this.#toggleScreen()),
       leave: button(texts.room.leave, () => this.#leave(), { class: 'danger' }),
     };
-    const bar = el('div', { class: 'bar', role: 'group', 'aria-label': texts.room.label }, ...Object.values(this.#buttons));
-    const stay = el('section', { class: 'card', 'aria-label': name }, el('h2', {}, name, el('small', {}, ` ${mode}`)), this.#count, bar, this.#stage, this.#chat.element);
-    this.element = el('div', { class: 'columns turned' }, el('div', { class: 'column' }, this.#facts.element, this.#link()), el('div', { class: 'column' }, stay));
+    const bar = el(
+      'div',
+      { class: 'bar', role: 'group', 'aria-label': texts.room.label },
+      ...Object.values(this.#buttons),
+    );
+    const stay = el(
+      'section',
+      { class: 'card', 'aria-label': name },
+      el('h2', {}, name, el('small', {}, ` ${mode}`)),
+      this.#count,
+      bar,
+      this.#stage,
+      this.#chat.element,
+    );
+    this.element = el(
+      'div',
+      { class: 'columns turned' },
+      el('div', { class: 'column' }, this.#facts.element, this.#link()),
+      el('div', { class: 'column' }, stay),
+    );
   }
 
   async begin(withCamera: boolean): Promise<void> {
@@ -112,7 +148,10 @@ class Stay {
     if (this.#ended) return this.#local.stop();
     const stream = withCamera && this.#local.stream.getTracks().length > 0 ? this.#local.stream : undefined;
     const options = { ...(stream && { stream }), simulcast: true };
-    const room = this.#mode === 'sfu' ? this.#peer.joinRoom(this.#name, { ...options, mode: 'sfu' }) : this.#peer.joinRoom(this.#name, { ...options, mode: 'mesh' });
+    const room =
+      this.#mode === 'sfu'
+        ? this.#peer.joinRoom(this.#name, { ...options, mode: 'sfu' })
+        : this.#peer.joinRoom(this.#name, { ...options, mode: 'mesh' });
     this.#room = room;
     room.on('open', () => this.#draw());
     room.on('peerJoin', (id) => this.#moved(texts.room.joined(id)));
@@ -230,7 +269,10 @@ class Stay {
   #link(): HTMLElement {
     const { href } = shareLink({ room: this.#name, mode: this.#mode });
     const link = el('input', { type: 'text', readonly: true, id: 'room-link', value: href });
-    const copy = copyButton(texts.invite.copy, texts.invite.copied, () => ({ text: link.value, select: () => link.select() }));
+    const copy = copyButton(texts.invite.copy, texts.invite.copied, () => ({
+      text: link.value,
+      select: () => link.select(),
+    }));
     return el(
       'details',
       { class: 'card invite', open: !matchMedia('(max-width: 60rem)').matches },

@@ -13,5 +13,8 @@ test('a link for others has an address that others reach', () => {
 
 test('a room of any name fits into a link', () => {
   const { href } = shareLink({ room: 'a & b=#', mode: 'sfu' }, new URL('https://x.example/'));
-  expect(Object.fromEntries(new URLSearchParams(new URL(href).hash.slice(1)))).toEqual({ room: 'a & b=#', mode: 'sfu' });
+  expect(Object.fromEntries(new URLSearchParams(new URL(href).hash.slice(1)))).toEqual({
+    room: 'a & b=#',
+    mode: 'sfu',
+  });
 });
