@@ -7,9 +7,10 @@ import { Devices } from './devices.js';
 import { el } from './dom.js';
 import { myIdentity } from './identity.js';
 import { clearNotice, notice, noticeBox } from './notices.js';
-import { RoomTab, type Mode } from './room.js';
+import { RoomTab } from './room.js';
 import { readStatus, ServerTab, type Status } from './server.js';
 import { setAddresses } from './share.js';
+import type { Mode } from './stay.js';
 import { tabs } from './tabs.js';
 import { texts } from './texts.js';
 
