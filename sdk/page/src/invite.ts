@@ -55,11 +55,11 @@ export class Invite {
 
   // Again, when it is known where other devices reach this computer.
   refresh(): void {
-    const { href, kind } = shareLink({ peer: this.#id });
-    this.#link.value = href;
-    this.#hint.textContent = kind === 'lan' ? texts.invite.lan : texts.invite.localOnly;
-    show(this.#hint, kind !== 'plain');
-    this.#code.replaceChildren(qrCode(href, texts.invite.qr(href)));
+    const { here, others, isLocal } = shareLink({ peer: this.#id });
+    this.#link.value = here;
+    this.#hint.textContent = others === here ? texts.invite.localOnly : texts.invite.lan(new URL(others).host);
+    show(this.#hint, isLocal);
+    this.#code.replaceChildren(qrCode(others, texts.invite.qr(others)));
   }
 
   // Once somebody is here it makes room, unless the user has said otherwise.

@@ -193,8 +193,8 @@ export class Stay {
   }
 
   #link(): HTMLElement {
-    const { href } = shareLink({ room: this.#name, mode: this.#mode });
-    const link = el('input', { type: 'text', readonly: true, id: 'room-link', value: href });
+    const { here, others } = shareLink({ room: this.#name, mode: this.#mode });
+    const link = el('input', { type: 'text', readonly: true, id: 'room-link', value: here });
     const copy = copyButton(texts.invite.copy, texts.invite.copied, () => ({
       text: link.value,
       select: () => link.select(),
@@ -203,7 +203,7 @@ export class Stay {
       'details',
       { class: 'card invite', open: !matchMedia('(max-width: 60rem)').matches },
       el('summary', {}, el('h2', {}, texts.room.link)),
-      el('div', { class: 'code' }, qrCode(href, texts.invite.qr(href))),
+      el('div', { class: 'code' }, qrCode(others, texts.invite.qr(others))),
       el('label', { for: 'room-link' }, texts.room.link),
       el('div', { class: 'line-form' }, link, copy),
     );

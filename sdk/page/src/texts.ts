@@ -23,7 +23,7 @@ export const texts = {
     qr: (link: string) => `QR code of ${link}`,
     localOnly:
       'Only this computer can open this address. For a phone, open the page at the computer’s address in your network.',
-    lan: 'The link has this computer’s address in your network, so that a phone can open it.',
+    lan: (host: string) => `The code leads a phone to this computer’s address in your network, ${host}.`,
     other: 'Or connect to an id',
     id: 'Id of the other side',
     connect: 'Connect',
