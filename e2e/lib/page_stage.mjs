@@ -150,13 +150,14 @@ class Visitor extends Tab {
     for (const name of names) await this.page.keyboard.press(name);
   }
 
-  // The rules of axe-core, but for what is only advice.
-  async assertAccessible(where) {
+  // The rules of axe-core, or only these, but for what is only advice.
+  async assertAccessible(where, rules) {
     await this.page.bringToFront();
     await this.page.evaluate(await readFile(AXE, 'utf8'));
-    const found = await this.run(async () =>
-      (await axe.run()).violations.map(({ id, impact, nodes }) => [impact, id, nodes[0].html]),
-    );
+    const found = await this.run(async (rules) => {
+      const { violations } = await axe.run(rules ? { runOnly: rules } : {});
+      return violations.map(({ id, impact, nodes }) => [impact, id, nodes[0].html]);
+    }, rules);
     assert.deepEqual(
       found.filter(([impact]) => impact !== 'minor'),
       [],

