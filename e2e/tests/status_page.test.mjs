@@ -17,7 +17,9 @@ inEveryBrowser((stage) => {
       const page = await stage.tab('1.5.5');
       await page.load(stage.server.url);
 
-      await page.until('the page to be online', () => document.querySelector('#state')?.textContent.startsWith('online as'));
+      await page.until('the page to be online', () =>
+        document.querySelector('#state')?.textContent.startsWith('online as'),
+      );
       const link = await page.run(() => document.querySelector('#link')?.value);
       await page.run(() => document.querySelector('#view-server-tab').click());
       const peers = await page.until('itself in #peers', () => {

@@ -39,8 +39,7 @@ const style = await build({
   entryPoints: { page: 'src/page.css' },
   outdir: 'dist',
   minify: true,
-  // light-dark() is newer than what it would be lowered to.
-  target: 'esnext',
+  target: 'es2022',
   write: !check,
 });
 const stale = [];

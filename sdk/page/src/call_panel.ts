@@ -221,9 +221,17 @@ export class CallPanel {
     }
     if (this.#screenIn) this.#stage.prepend(this.#screenTile.element);
     show(this.#stage, this.#stage.childElementCount > 0);
-    show(this.#ring, this.#incoming !== undefined, video);
-    for (const it of [microphone, camera, hangUp]) show(it, inCall, video);
-    for (const it of [video, audio]) show(it, !inCall && !this.#incoming, hangUp);
+    const [duringCall, otherwise] = [
+      [microphone, camera, hangUp],
+      [video, audio],
+    ];
+    const shown = [...(inCall ? duringCall : []), ...(!inCall && !this.#incoming ? otherwise : [])];
+    show(this.#ring, this.#incoming !== undefined);
+    // What takes the focus over has to be there already.
+    for (const it of shown) show(it, true);
+    for (const it of [...duringCall, ...otherwise]) {
+      if (!shown.includes(it)) show(it, false, inCall ? hangUp : video);
+    }
     microphone.setAttribute('aria-pressed', String(this.#local.isOn('audio')));
     camera.setAttribute('aria-pressed', String(this.#local.isOn('video')));
     screen.textContent = this.#screenOut ? texts.call.stopScreen : texts.call.screen;

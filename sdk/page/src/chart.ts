@@ -14,17 +14,37 @@ export interface Chart {
 }
 
 export function chart(name: string, lines: string[], format: (value: number) => string, least: number): Chart {
-  const paths = lines.map((_line, index) => svg('path', { class: `line line-${index}`, 'vector-effect': 'non-scaling-stroke' }));
+  const paths = lines.map((_line, index) =>
+    svg('path', { class: `line line-${index}`, 'vector-effect': 'non-scaling-stroke' }),
+  );
   const top = el('span', { class: 'chart-top', 'aria-hidden': true });
-  const picture = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': name }, ...paths);
-  const legend = lines.length > 1 && el('p', { class: 'legend', 'aria-hidden': true }, ...lines.map((line, index) => el('span', { class: `key key-${index}` }, line)));
+  const picture = svg(
+    'svg',
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': name },
+    ...paths,
+  );
+  const legend =
+    lines.length > 1 &&
+    el(
+      'p',
+      { class: 'legend', 'aria-hidden': true },
+      ...lines.map((line, index) => el('span', { class: `key key-${index}` }, line)),
+    );
   const element = el('figure', { class: 'chart' }, el('figcaption', {}, name, top), picture, legend);
   let values: (number | undefined)[][] = [];
 
   function draw(): void {
     const known = values.flat().filter((value) => value !== undefined);
     const most = Math.max(least, ...known);
-    paths.forEach((path, line) => path.setAttribute('d', pathOf(values.map((point) => point[line]), most)));
+    paths.forEach((path, line) =>
+      path.setAttribute(
+        'd',
+        pathOf(
+          values.map((point) => point[line]),
+          most,
+        ),
+      ),
+    );
     top.textContent = known.length ? format(Math.max(...known)) : '';
     const now = values.at(-1)?.find((value) => value !== undefined);
     const words = now === undefined ? name : texts.facts.chartNow(name, format(now), format(Math.max(...known)));

@@ -19,8 +19,20 @@ export interface Chat {
 // `send` says whether it went out.
 export function chat(label: string, send: (text: string) => boolean): Chat {
   const log = el('div', { class: 'log', role: 'log', 'aria-label': label, tabindex: '0' });
-  const input = el('input', { type: 'text', 'aria-label': texts.chat.message, placeholder: texts.chat.message, autocomplete: 'off', enterkeyhint: 'send', maxlength: '20000' });
-  const form = el('form', { class: 'line-form' }, input, el('button', { type: 'submit', class: 'primary' }, texts.chat.send));
+  const input = el('input', {
+    type: 'text',
+    'aria-label': texts.chat.message,
+    placeholder: texts.chat.message,
+    autocomplete: 'off',
+    enterkeyhint: 'send',
+    maxlength: '20000',
+  });
+  const form = el(
+    'form',
+    { class: 'line-form' },
+    input,
+    el('button', { type: 'submit', class: 'primary' }, texts.chat.send),
+  );
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     const text = input.value.trim();
@@ -48,4 +60,3 @@ export function chat(label: string, send: (text: string) => boolean): Chat {
 
   return { element: el('div', { class: 'chat' }, log, form), form, said, happened, add };
 }
-

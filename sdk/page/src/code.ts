@@ -16,8 +16,12 @@ export class CodeTab {
   constructor(place: Place) {
     const libraries = Object.keys(MAKERS) as Library[];
     // The first is what a hurried reader, and our own test, look for.
-    const block = (library: Library): HTMLElement => el('pre', { tabindex: '0', id: library === 'script' ? 'snippet' : `snippet-${library}` });
-    this.#blocks = Object.fromEntries(libraries.map((library) => [library, block(library)])) as Record<Library, HTMLElement>;
+    const block = (library: Library): HTMLElement =>
+      el('pre', { tabindex: '0', id: library === 'script' ? 'snippet' : `snippet-${library}` });
+    this.#blocks = Object.fromEntries(libraries.map((library) => [library, block(library)])) as Record<
+      Library,
+      HTMLElement
+    >;
     const all = libraries.map((id) => {
       const source = this.#blocks[id];
       const select = (): void => getSelection()?.selectAllChildren(source);
@@ -25,7 +29,14 @@ export class CodeTab {
       return { id, label: texts.code.tabs[id], panel: el('div', {}, source, copy) };
     });
     const { list } = tabs(texts.code.tabsLabel, 'code', all);
-    this.panel = el('section', { class: 'card' }, el('h2', {}, texts.code.heading), el('p', { class: 'soft' }, texts.code.about), list, ...all.map(({ panel }) => panel));
+    this.panel = el(
+      'section',
+      { class: 'card' },
+      el('h2', {}, texts.code.heading),
+      el('p', { class: 'soft' }, texts.code.about),
+      list,
+      ...all.map(({ panel }) => panel),
+    );
     this.draw(place);
   }
 

@@ -2,7 +2,11 @@
 
 import { button } from './dom.js';
 
-export function copyButton(label: string, done: string, source: () => { text: string; select: () => void }): HTMLButtonElement {
+export function copyButton(
+  label: string,
+  done: string,
+  source: () => { text: string; select: () => void },
+): HTMLButtonElement {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const copy = button(label, async () => {
     const { text, select } = source();

@@ -2,12 +2,10 @@
 
 import type { Peer } from 'peerway';
 
-import { copyButton } from './copy.js';
 import { button, el, show } from './dom.js';
+import { Invite } from './invite.js';
 import { notice } from './notices.js';
 import { Person } from './person.js';
-import { qrCode } from './qr.js';
-import { shareLink } from './share.js';
 import { texts } from './texts.js';
 
 // More would be no demonstration but an attack.
@@ -20,7 +18,12 @@ export class Devices {
   readonly #people = new Map<string, Person>();
   readonly #chips = el('div', { class: 'chips', role: 'group', 'aria-label': texts.people.label });
   readonly #place = el('div', { class: 'place' });
-  readonly #waiting = el('div', { class: 'card waiting' }, el('p', { class: 'pulse' }, texts.people.waiting), el('p', { class: 'soft' }, texts.people.waitingHint));
+  readonly #waiting = el(
+    'div',
+    { class: 'card waiting' },
+    el('p', { class: 'pulse' }, texts.people.waiting),
+    el('p', { class: 'soft' }, texts.people.waitingHint),
+  );
   readonly #live = el('p', { class: 'visually-hidden', role: 'status' });
   readonly #invite: Invite;
   #chosen: Person | undefined;
@@ -102,62 +105,11 @@ export class Devices {
   }
 
   #announce(person: Person): void {
-    const words = { connecting: texts.people.connecting, here: texts.people.here, gone: texts.people.gone }[person.state](person.id);
+    const words = { connecting: texts.people.connecting, here: texts.people.here, gone: texts.people.gone }[
+      person.state
+    ](person.id);
     // The conversation that is open says so itself.
     if (person !== this.#chosen && this.#live.textContent !== words) this.#live.textContent = words;
     this.#draw();
-  }
-}
-
-// The link, its code, and a field for an id that somebody has read out.
-class Invite {
-  readonly element: HTMLDetailsElement;
-  readonly #id: string;
-  readonly #link: HTMLInputElement;
-  readonly #code = el('div', { class: 'code' });
-  readonly #hint = el('p', { class: 'soft' });
-  #touched = false;
-
-  constructor(id: string, connect: (id: string) => void) {
-    this.#id = id;
-    const { invite } = texts;
-    this.#link = el('input', { type: 'text', readonly: true, id: 'link', onfocus: () => this.#link.select() });
-    const copy = copyButton(invite.copy, invite.copied, () => ({ text: this.#link.value, select: () => this.#link.focus() }));
-    const other = el('input', { type: 'text', id: 'other', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', required: true });
-    const form = el('form', { class: 'line-form' }, other, el('button', { type: 'submit' }, invite.connect));
-    form.addEventListener('submit', (event) => {
-      event.preventDefault();
-      const wanted = other.value.trim();
-      if (wanted) connect(wanted);
-      other.value = '';
-    });
-    const summary = el('summary', { onclick: () => (this.#touched = true) }, el('h2', {}, invite.heading));
-    this.element = el(
-      'details',
-      { class: 'card invite', open: true },
-      summary,
-      el('p', {}, invite.how),
-      this.#code,
-      el('label', { for: 'link' }, invite.link),
-      el('div', { class: 'line-form' }, this.#link, copy),
-      this.#hint,
-      el('label', { for: 'other' }, invite.other),
-      form,
-    );
-    this.refresh();
-  }
-
-  // Again, when it is known where other devices reach this computer.
-  refresh(): void {
-    const { href, kind } = shareLink({ peer: this.#id });
-    this.#link.value = href;
-    this.#hint.textContent = kind === 'lan' ? texts.invite.lan : texts.invite.localOnly;
-    show(this.#hint, kind !== 'plain');
-    this.#code.replaceChildren(qrCode(href, texts.invite.qr(href)));
-  }
-
-  // Once somebody is here it makes room, unless the user has said otherwise.
-  set folded(folded: boolean) {
-    if (!this.#touched && folded && matchMedia('(max-width: 60rem)').matches) this.element.open = false;
   }
 }

@@ -30,6 +30,11 @@ export function show(element: Element, visible: boolean, next?: HTMLElement): vo
   if (held) next?.focus();
 }
 
+// In a page that is looked at.
+export function isSeen(element: Element): boolean {
+  return !document.hidden && element.getClientRects().length > 0;
+}
+
 function fill<Node_ extends Element>(element: Node_, attributes: Attributes, children: Child[]): Node_ {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === 'function') element.addEventListener(name.slice(2), value);

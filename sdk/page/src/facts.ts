@@ -3,7 +3,7 @@
 import { StatsReader, type ConnectionStats } from 'peerway';
 
 import { chart } from './chart.js';
-import { el } from './dom.js';
+import { el, isSeen } from './dom.js';
 import { bitrate } from './numbers.js';
 import { texts } from './texts.js';
 
@@ -21,14 +21,31 @@ export function facts(source: () => RTCPeerConnection[], toServer = false): Fact
   const cells = Object.fromEntries(names.map((name) => [name, el('dd', { class: name }, texts.facts.unknown)]));
   const rates = chart(texts.facts.bitrateChart, [texts.facts.sent, texts.facts.received], bitrate, 100_000);
   const times = chart(texts.facts.rttChart, [texts.facts.rtt], texts.facts.ms, 10);
-  const figures = el('dl', { class: 'figures' }, ...names.map((name) => el('div', {}, el('dt', {}, texts.facts[name]), cells[name])));
-  const element = el('section', { class: 'card facts', 'aria-label': texts.facts.heading }, el('h2', {}, texts.facts.heading), figures, rates.element, times.element);
+  const figures = el(
+    'dl',
+    { class: 'figures' },
+    ...names.map((name) => el('div', {}, el('dt', {}, texts.facts[name]), cells[name])),
+  );
+  const element = el(
+    'section',
+    { class: 'card facts', 'aria-label': texts.facts.heading },
+    el('h2', {}, texts.facts.heading),
+    figures,
+    rates.element,
+    times.element,
+  );
 
   async function look(): Promise<void> {
     // Not seen: nothing to count for.
-    if (document.hidden || !element.checkVisibility()) return;
+    if (!isSeen(element)) return;
     const connections = source().filter(({ connectionState }) => connectionState !== 'closed');
-    const read = await Promise.all(connections.map((connection) => readerOf(connection).read(connection).catch(() => undefined)));
+    const read = await Promise.all(
+      connections.map((connection) =>
+        readerOf(connection)
+          .read(connection)
+          .catch(() => undefined),
+      ),
+    );
     const now = summary(read.filter((stats) => stats !== undefined));
     const unknown = texts.facts.unknown;
     const say = (name: (typeof names)[number], text: string | undefined): void => {
@@ -72,7 +89,10 @@ export function summary(all: ConnectionStats[]): Summary | undefined {
   const times = ways.flatMap(({ rtt }) => rtt ?? []);
   const streams = all.flatMap(({ audioIn, videoIn }) => [...audioIn, ...videoIn]);
   const packets = streams.reduce((total, stream) => total + stream.packets, 0);
-  const lost = streams.reduce((total, { loss, packets: count }) => total + (loss < 1 ? (count * loss) / (1 - loss) : 0), 0);
+  const lost = streams.reduce(
+    (total, { loss, packets: count }) => total + (loss < 1 ? (count * loss) / (1 - loss) : 0),
+    0,
+  );
   const pictures = all.flatMap(({ videoIn, videoOut }) => (videoIn.some(({ width }) => width) ? videoIn : videoOut));
   const largest = pictures.filter(({ width }) => width).sort((one, other) => (other.width ?? 0) - (one.width ?? 0))[0];
   return {

@@ -32,8 +32,16 @@ export class FilePanel {
       this.#send([...(input.files ?? [])]);
       input.value = '';
     });
-    this.#chat.form.append(input, button(texts.files.choose, () => input.click()));
-    const area = el('div', { class: 'drop' }, conversation, el('p', { class: 'drop-hint', 'aria-hidden': true }, texts.files.drop));
+    this.#chat.form.append(
+      input,
+      button(texts.files.choose, () => input.click()),
+    );
+    const area = el(
+      'div',
+      { class: 'drop' },
+      conversation,
+      el('p', { class: 'drop-hint', 'aria-hidden': true }, texts.files.drop),
+    );
     const isFile = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false;
     area.addEventListener('dragover', (event) => {
       if (!isFile(event)) return;
@@ -92,7 +100,9 @@ export class FilePanel {
 
 // A large file goes straight to the disk where the browser can do that, and is put together in its memory elsewhere.
 async function chooseTarget([file, ...others]: readonly FileEntry[]): Promise<Target | undefined> {
-  const { showSaveFilePicker } = globalThis as { showSaveFilePicker?: (options: { suggestedName: string }) => Promise<Target> };
+  const { showSaveFilePicker } = globalThis as {
+    showSaveFilePicker?: (options: { suggestedName: string }) => Promise<Target>;
+  };
   if (!file || others.length > 0 || (file.size ?? 0) < LARGE || !showSaveFilePicker) return undefined;
   const suggestedName = file.name.split(/[\\/]/).at(-1) ?? '';
   // Who closes the dialogue has accepted all the same.

@@ -7,9 +7,10 @@ import { Devices } from './devices.js';
 import { el } from './dom.js';
 import { myIdentity } from './identity.js';
 import { clearNotice, notice, noticeBox } from './notices.js';
-import { RoomTab, type Mode } from './room.js';
+import { RoomTab } from './room.js';
 import { readStatus, ServerTab, type Status } from './server.js';
 import { setAddresses } from './share.js';
+import type { Mode } from './stay.js';
 import { tabs } from './tabs.js';
 import { texts } from './texts.js';
 
@@ -37,12 +38,27 @@ const views = tabs(
   },
 );
 const state = el('p', { id: 'state', role: 'status', class: 'state' }, texts.state.connecting);
-document.getElementById('app')?.replaceChildren(
-  el('a', { class: 'skip', href: '#main', onclick: skip }, texts.skip),
-  el('header', {}, el('h1', {}, el('img', { src: 'icon.svg', alt: '', width: '28', height: '28' }), texts.title), state),
-  el('nav', { 'aria-label': texts.tabsLabel }, views.list),
-  el('main', { id: 'main', tabindex: '-1' }, noticeBox, devices.panel.parentElement, room.panel.parentElement, code.panel.parentElement, server.panel.parentElement),
-);
+document
+  .getElementById('app')
+  ?.replaceChildren(
+    el('a', { class: 'skip', href: '#main', onclick: skip }, texts.skip),
+    el(
+      'header',
+      {},
+      el('h1', {}, el('img', { src: 'icon.svg', alt: '', width: '28', height: '28' }), texts.title),
+      state,
+    ),
+    el('nav', { 'aria-label': texts.tabsLabel }, views.list),
+    el(
+      'main',
+      { id: 'main', tabindex: '-1' },
+      noticeBox,
+      devices.panel.parentElement,
+      room.panel.parentElement,
+      code.panel.parentElement,
+      server.panel.parentElement,
+    ),
+  );
 
 if (!util.supports.data) notice(texts.errors.webrtc);
 if (status) server.draw(status);

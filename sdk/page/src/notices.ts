@@ -4,7 +4,12 @@ import { button, el, show } from './dom.js';
 import { texts } from './texts.js';
 
 const text = el('p', {});
-const box = el('div', { class: 'notice', role: 'alert', hidden: true }, text, button('×', () => show(box, false), { 'aria-label': texts.dismiss, class: 'quiet' }));
+const box = el(
+  'div',
+  { class: 'notice', role: 'alert', hidden: true },
+  text,
+  button('×', () => show(box, false), { 'aria-label': texts.dismiss, class: 'quiet' }),
+);
 
 export const noticeBox = box;
 

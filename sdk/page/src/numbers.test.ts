@@ -25,5 +25,12 @@ test('a bit rate is in kbit/s until it would have four digits', () => {
 });
 
 test('a duration has its two largest units', () => {
-  expect([0, 59, 60, 3_661, 90_000, 86_400].map(duration)).toEqual(['0 s', '59 s', '1 min', '1 h 1 min', '1 d 1 h', '1 d']);
+  expect([0, 59, 60, 3_661, 90_000, 86_400].map(duration)).toEqual([
+    '0 s',
+    '59 s',
+    '1 min',
+    '1 h 1 min',
+    '1 d 1 h',
+    '1 d',
+  ]);
 });

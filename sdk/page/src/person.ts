@@ -46,7 +46,14 @@ export class Person {
     this.element = el(
       'div',
       { class: 'person' },
-      el('section', { class: 'card talk', 'aria-label': texts.people.with(id) }, el('h2', {}, texts.people.with(id)), this.#again, this.#call.element, this.#files.wrap(this.#chat.element)),
+      el(
+        'section',
+        { class: 'card talk', 'aria-label': texts.people.with(id) },
+        el('h2', {}, texts.people.with(id)),
+        this.#again,
+        this.#call.element,
+        this.#files.wrap(this.#chat.element),
+      ),
       this.#facts.element,
     );
   }
@@ -120,7 +127,11 @@ export class Person {
   #become(state: PersonState): void {
     if (state !== this.state || state === 'connecting') {
       const { people } = texts;
-      const words = { connecting: this.#tries ? people.retrying : people.connecting, here: people.here, gone: people.gone }[state];
+      const words = {
+        connecting: this.#tries ? people.retrying : people.connecting,
+        here: people.here,
+        gone: people.gone,
+      }[state];
       if (state !== this.state || this.#tries === 0) this.#chat.happened(words(this.id));
       this.state = state;
     }

@@ -1,6 +1,6 @@
 // The fourth tab: how the server does.
 
-import { el, show } from './dom.js';
+import { el, isSeen, show } from './dom.js';
 import { duration } from './numbers.js';
 import { texts } from './texts.js';
 
@@ -48,7 +48,12 @@ export class ServerTab {
       el('h3', {}, server.ice),
       this.#ice,
       el('h3', {}, server.links),
-      el('ul', {}, el('li', {}, el('a', { href: '/healthz' }, server.health)), el('li', {}, el('a', { href: '/metrics' }, server.metrics))),
+      el(
+        'ul',
+        {},
+        el('li', {}, el('a', { href: '/healthz' }, server.health)),
+        el('li', {}, el('a', { href: '/metrics' }, server.metrics)),
+      ),
     );
     setInterval(() => void this.#look(), INTERVAL_MS);
   }
@@ -63,7 +68,7 @@ export class ServerTab {
   }
 
   async #look(): Promise<void> {
-    if (document.hidden || !this.panel.checkVisibility()) return;
+    if (!isSeen(this.panel)) return;
     try {
       this.draw(await readStatus());
     } catch {
@@ -73,7 +78,7 @@ export class ServerTab {
 
   // Once, and only for who looks at it: each answer has a fresh credential.
   async #askIce(key: string): Promise<void> {
-    if (this.#iceAsked || !this.panel.checkVisibility()) return;
+    if (this.#iceAsked || !isSeen(this.panel)) return;
     this.#iceAsked = true;
     let urls: string[] = [];
     try {
@@ -83,7 +88,9 @@ export class ServerTab {
     } catch {
       // Refused, or off: it says so below.
     }
-    this.#ice.replaceChildren(...(urls.length ? urls : [texts.server.noIce]).map((url) => el('li', {}, el('code', {}, url))));
+    this.#ice.replaceChildren(
+      ...(urls.length ? urls : [texts.server.noIce]).map((url) => el('li', {}, el('code', {}, url))),
+    );
     show(this.#ice, true);
   }
 }

@@ -8,17 +8,20 @@ export function setAddresses(addresses: string[]): void {
 }
 
 export interface Share {
-  href: string;
-  // `lan`: the address was replaced by one that others reach; `local`: it should have been.
-  kind: 'plain' | 'lan' | 'local';
+  // For another tab, and with `isLocal` for no other device.
+  here: string;
+  // For a phone: the same, or this computer's address in its network, where camera and microphone are not to be had.
+  others: string;
+  isLocal: boolean;
 }
 
-export function shareLink(fragment: Record<string, string>, here = new URL(location.href)): Share {
-  const url = new URL(here);
+export function shareLink(fragment: Record<string, string>, page = new URL(location.href)): Share {
+  const url = new URL(page);
+  url.search = '';
+  url.hash = new URLSearchParams(fragment).toString();
+  const here = url.href;
   const isLocal = /^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname);
   const [address] = known;
   if (isLocal && address) url.hostname = address;
-  url.search = '';
-  url.hash = new URLSearchParams(fragment).toString();
-  return { href: url.href, kind: isLocal ? (address ? 'lan' : 'local') : 'plain' };
+  return { here, others: url.href, isLocal };
 }

@@ -13,7 +13,9 @@ test('the script knows its server; only another key has to be said', () => {
 });
 
 test('libraries from elsewhere are told host, port, path, key and TLS', () => {
-  expect(peerjs(here)).toMatch(/host: "localhost",\n {2}port: 9000,\n {2}path: "\/",\n {2}secure: false,\n {2}config: { iceServers }/);
+  expect(peerjs(here)).toMatch(
+    /host: "localhost",\n {2}port: 9000,\n {2}path: "\/",\n {2}secure: false,\n {2}config: { iceServers }/,
+  );
   expect(peerjs(there)).toMatch(/port: 443,\n {2}path: "\/my\/",\n {2}key: "sh\\"op",\n {2}secure: true,\n}/);
   expect(peerjs(there)).not.toContain('iceServers');
   expect(skyway(there)).toMatch(/host: "example.com",\n {4}port: 443,\n {4}secure: true/);

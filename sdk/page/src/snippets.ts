@@ -57,7 +57,7 @@ export function peerjs(place: Place): string {
     '',
     ...(ice
       ? [
-          '// This server\'s STUN and TURN, with a credential for a day.',
+          "// This server's STUN and TURN, with a credential for a day.",
           `const ice = await fetch("${page.origin}/v1/ice?key=${encodeURIComponent(key)}");`,
           'const { iceServers } = await ice.json();',
           '',

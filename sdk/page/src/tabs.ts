@@ -26,7 +26,11 @@ export function tabs(label: string, prefix: string, all: Tab[], selected: (id: s
     panel.id = `${prefix}-${id}`;
     panel.setAttribute('role', 'tabpanel');
     panel.setAttribute('aria-labelledby', `${prefix}-${id}-tab`);
-    return el('button', { type: 'button', role: 'tab', id: `${prefix}-${id}-tab`, 'aria-controls': panel.id, onclick: () => select(id) }, name);
+    return el(
+      'button',
+      { type: 'button', role: 'tab', id: `${prefix}-${id}-tab`, 'aria-controls': panel.id, onclick: () => select(id) },
+      name,
+    );
   });
   const list = el('div', { role: 'tablist', 'aria-label': label, class: 'tabs' }, ...buttons);
   let current = '';

@@ -21,8 +21,9 @@ export const texts = {
     copy: 'Copy',
     copied: 'Copied',
     qr: (link: string) => `QR code of ${link}`,
-    localOnly: 'Only this computer can open this address. For a phone, open the page at the computer’s address in your network.',
-    lan: 'The link has this computer’s address in your network, so that a phone can open it.',
+    localOnly:
+      'Only this computer can open this address. For a phone, open the page at the computer’s address in your network.',
+    lan: (host: string) => `The code leads a phone to this computer’s address in your network, ${host}.`,
     other: 'Or connect to an id',
     id: 'Id of the other side',
     connect: 'Connect',
@@ -128,7 +129,8 @@ export const texts = {
 
   room: {
     heading: 'A room for several',
-    about: 'All who join the same name see, hear and read each other. SkyWay pages and programs in Rust can be in it too.',
+    about:
+      'All who join the same name see, hear and read each other. SkyWay pages and programs in Rust can be in it too.',
     name: 'Name of the room',
     mode: 'How media travel',
     mesh: 'Mesh: each to each, up to about five',
@@ -151,7 +153,8 @@ export const texts = {
 
   code: {
     heading: 'Use it in your page',
-    about: 'These lines have this server’s address and key in them. They say hello to this page: look at “Two devices” after you ran them.',
+    about:
+      'These lines have this server’s address and key in them. They say hello to this page: look at “Two devices” after you ran them.',
     tabsLabel: 'Library',
     tabs: { script: 'Script', module: 'npm peerway', peerjs: 'npm peerjs', skyway: 'skyway-js' },
     copy: 'Copy',

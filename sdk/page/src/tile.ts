@@ -14,7 +14,12 @@ export function tile(name: string, { mine = false, small = false } = {}): Tile {
   // The property: the attribute is only where it begins.
   video.muted = mine;
   const note = el('span', { class: 'note' });
-  const element = el('figure', { class: `tile${small ? ' small' : ''}${mine ? ' mine' : ''}` }, video, el('figcaption', {}, name, note));
+  const element = el(
+    'figure',
+    { class: `tile${small ? ' small' : ''}${mine ? ' mine' : ''}` },
+    video,
+    el('figcaption', {}, name, note),
+  );
   let controller = new AbortController();
   let followed = new Set<MediaStreamTrack>();
 

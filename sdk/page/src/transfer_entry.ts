@@ -42,7 +42,15 @@ export class TransferEntry {
       this.settle(texts.files.cancelled);
       transfer.cancel();
     });
-    this.element = el('div', { class: mine ? 'file mine' : 'file' }, head, el('strong', {}, name), this.#bar, this.#words, this.#cancel);
+    this.element = el(
+      'div',
+      { class: mine ? 'file mine' : 'file' },
+      head,
+      el('strong', {}, name),
+      this.#bar,
+      this.#words,
+      this.#cancel,
+    );
     if (mine) this.#words.textContent = texts.files.waiting;
     else this.#words.textContent = texts.files.offered(this.#size());
     transfer.on('accept', () => (this.#words.textContent = ''));
