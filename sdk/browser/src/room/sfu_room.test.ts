@@ -40,7 +40,7 @@ async function enter(options: RoomOptions = {}) {
   };
   const offer = (user: string, lines: string[] = [], streams: object = {}, stream?: string) =>
     hear('ROOM-OFFER', { sdp: sfuOffer(user, ...lines), streams, stream });
-  await joined('alice');
+  await joined('alice', 'bob');
   context.said.splice(0, 1);
   return { context, room, told, hear, joined, offer };
 }
@@ -118,6 +118,14 @@ test('who leaves takes its streams with it', async () => {
   await hear('ROOM-LEFT', undefined, 'alice');
   await offer('u1');
   expect(told).toEqual(['stream alice video', 'removeStream alice ']);
+});
+
+test('what is left of who has left does not come back', async () => {
+  const { told, hear, offer } = await enter();
+  await offer('u1', ['s1 video', 's2 video'], { s1: 'alice', s2: { peer: 'alice', name: '/screen' } });
+  await hear('ROOM-LEFT', undefined, 'alice');
+  await offer('u1', ['s1 video', 's2 video'], { s2: { peer: 'alice', name: '/screen' } });
+  expect(told.slice(2)).toEqual(['removeStream alice ', 'removeStream alice/screen ']);
 });
 
 test('another track of a kind that is sent needs no offer, one of another kind does', async () => {
@@ -261,12 +269,12 @@ test('what is wanted of others is said when they are there, and again after a lo
   const { context, room, joined, hear } = await enter();
   context.said.length = 0;
   room.receive('alice', { video: { maxHeight: 180 } });
-  room.receive('bob', { audio: false });
+  room.receive('carol', { audio: false });
   const ofAlice = 'ROOM-RECEIVE {"peer":"alice","audio":true,"video":{"maxHeight":180}}';
-  const ofBob = 'ROOM-RECEIVE {"peer":"bob","audio":false,"video":true}';
-  expect(context.news()).toEqual([ofAlice, ofBob]);
-  await hear('ROOM-JOINED', undefined, 'bob');
-  expect(context.news()).toEqual([ofBob]);
+  const ofCarol = 'ROOM-RECEIVE {"peer":"carol","audio":false,"video":true}';
+  expect(context.news()).toEqual([ofAlice, ofCarol]);
+  await hear('ROOM-JOINED', undefined, 'carol');
+  expect(context.news()).toEqual([ofCarol]);
   room.handleSession('lost');
   await joined('alice');
   expect(context.news().slice(1)).toEqual([ofAlice, 'ROOM-GET-OFFER {"simulcast":false}']);

@@ -6,7 +6,8 @@ import type { Frame } from '../signalling/frame.js';
 import { Publications } from './publications.js';
 import { Room, text } from './room.js';
 import { type LegHost, SfuLeg } from './sfu_leg.js';
-import { parseOffer } from './sfu_lines.js';
+import { type Owner, parseOffer } from './sfu_lines.js';
+import type { Received } from './sfu_link.js';
 import { SfuStreams } from './sfu_streams.js';
 import type { RoomContext } from './context.js';
 import type { PublishOptions, Reception, RoomOptions, RoomStream } from './types.js';
@@ -127,8 +128,10 @@ export class SFURoom extends Room {
     return leg;
   }
 
-  #receive(...now: Parameters<SfuStreams['update']>): void {
-    const { added, removed } = this.#streams.update(...now);
+  #receive(received: Received[], streams: Map<string, Owner>): void {
+    // The connections of who leaves end one after the other, and there may be offers in between.
+    const here = new Map([...streams].filter(([, { peer }]) => this.members.includes(peer)));
+    const { added, removed } = this.#streams.update(received, here);
     for (const stream of removed) this.emit('removeStream', stream);
     for (const stream of added) this.emit('stream', stream);
   }
