@@ -6,6 +6,8 @@ import type { PublishOptions } from './types.js';
 const OWN_LINES = 2;
 // After so long without any packet the path is given up, before the browser does (about 30 s).
 const DISCONNECTED_MS = 5_000;
+// A canvas or a screen may not know its size before its first pictures.
+const MEASURE_MS = 1_500;
 // Of the largest of several sizes: without a limit Chromium gives all that it may send to the middle one.
 const FULL_SIZE_BITRATE = 1_700_000;
 // Of so many pixels Chromium makes three sizes, or two. Of fewer it would leave out the largest ones.
@@ -28,6 +30,8 @@ export class SfuLink {
   readonly peerConnection: RTCPeerConnection;
   received: Received[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #measure: ReturnType<typeof setTimeout> | undefined;
+  #outgoing: Outgoing = {};
   #ended = false;
 
   constructor(offer: RoomOffer, configuration: RTCConfiguration, told: { open(): void; lost(): void }) {
@@ -38,7 +42,10 @@ export class SfuLink {
       clearTimeout(this.#timer);
       const state = rtc.connectionState;
       if (this.#ended) return;
-      if (state === 'connected') told.open();
+      if (state === 'connected') {
+        this.#measureSoon();
+        told.open();
+      }
       if (state === 'failed' || state === 'closed') told.lost();
       if (state === 'disconnected') this.#timer = setTimeout(told.lost, DISCONNECTED_MS);
     };
@@ -51,6 +58,7 @@ export class SfuLink {
   // Resolves to the answer.
   async accept(offer: RoomOffer, outgoing: Outgoing): Promise<string> {
     const rtc = this.peerConnection;
+    this.#outgoing = outgoing;
     await rtc.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
     for (const transceiver of this.#own()) await send(transceiver, trackOf(outgoing, kindOf(transceiver)), outgoing);
     await rtc.setLocalDescription();
@@ -64,6 +72,7 @@ export class SfuLink {
 
   // Sends other tracks from now on. Whether an offer is needed for it.
   async replace(outgoing: Outgoing): Promise<boolean> {
+    this.#outgoing = outgoing;
     let isNeeded = this.#own().length < OWN_LINES;
     for (const transceiver of this.#own()) {
       const track = trackOf(outgoing, kindOf(transceiver));
@@ -71,13 +80,27 @@ export class SfuLink {
       if (sends === (track !== undefined)) await send(transceiver, track, outgoing);
       else isNeeded = true;
     }
+    this.#measureSoon();
     return isNeeded;
   }
 
   close(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#measure);
     this.peerConnection.close();
+  }
+
+  // Which sizes a picture is sent in depends on its own.
+  #measureSoon(): void {
+    clearTimeout(this.#measure);
+    if (!this.#outgoing.options?.simulcast) return;
+    this.#measure = setTimeout(() => {
+      const [, video] = this.#own();
+      const track = trackOf(this.#outgoing, 'video');
+      // Another change may come between; it chooses then.
+      if (track && video?.sender.track === track) send(video, track, this.#outgoing).catch(() => {});
+    }, MEASURE_MS);
   }
 
   #own(): RTCRtpTransceiver[] {

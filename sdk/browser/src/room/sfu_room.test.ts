@@ -164,6 +164,18 @@ test('three sizes are asked for from the beginning, or over another connection',
   ]);
 });
 
+test('a picture that does not know its size yet is measured again', async () => {
+  const { room, offer } = await enter({ simulcast: true, stream: fakeStream('video') });
+  await offer('u1');
+  const [, video] = link().getTransceivers();
+  const set = vi.spyOn(video?.sender as object as { setParameters(): Promise<void> }, 'setParameters');
+  link().becomes('connected');
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(set).toHaveBeenCalledTimes(1);
+  room.close();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test('a stream with a name goes over a connection of its own and brings nothing', async () => {
   const { context, room, told, offer } = await enter();
   await offer('u1');
