@@ -94,7 +94,8 @@ export class Watch {
   }
 
   #most(name) {
-    const read = (pid) => 1024 * Number(readFileSync(`/proc/${pid}/status`, 'utf8').match(new RegExp(`${name}:\\s+(\\d+)`))[1]);
+    const read = (pid) =>
+      1024 * Number(readFileSync(`/proc/${pid}/status`, 'utf8').match(new RegExp(`${name}:\\s+(\\d+)`))[1]);
     return new Map(this.pids.map((pid) => [pid, read(pid)]));
   }
 }

@@ -49,7 +49,9 @@
   };
 
   const isOnline = () => {
-    const last = e2e.events.findLast(([name]) => ['open', 'reconnecting', 'reconnected', 'disconnected'].includes(name));
+    const last = e2e.events.findLast(([name]) =>
+      ['open', 'reconnecting', 'reconnected', 'disconnected'].includes(name),
+    );
     return last?.[0] === 'open' || last?.[0] === 'reconnected';
   };
 

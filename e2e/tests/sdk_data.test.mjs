@@ -8,7 +8,16 @@ import { carries, connected, freshId } from '../lib/tab.mjs';
 
 const emoji = ['emoji', 'long emoji'];
 const plain = ['nested', 'numbers', 'big integers', 'constants', 'text', 'dates', ...emoji];
-const binary = [...plain, 'long list', 'bytes', 'megabyte', 'megabyte view', 'typed arrays', 'no bytes', 'part of a buffer'];
+const binary = [
+  ...plain,
+  'long list',
+  'bytes',
+  'megabyte',
+  'megabyte view',
+  'typed arrays',
+  'no bytes',
+  'part of a buffer',
+];
 const binaryOfOld = without(['no bytes', 'part of a buffer'], binary);
 
 // Which samples go both ways; for `theirs` only those that the other client can send.
@@ -43,13 +52,17 @@ const remotes = {
 
 withSdkInEveryBrowser((stage) => {
   for (const [remote, kinds] of Object.entries(remotes)) {
-    stage.test(`${OURS} and ${remote}: every serialization carries every value both ways, whoever began`, {}, async () => {
-      const [alice, bob] = await pair(OURS, remote);
-      for (const [serialization, samples] of Object.entries(kinds)) {
-        await bothWays(alice, bob, serialization, samples);
-      }
-      assert.deepEqual([await alice.errors(), await bob.errors()], [[], []]);
-    });
+    stage.test(
+      `${OURS} and ${remote}: every serialization carries every value both ways, whoever began`,
+      {},
+      async () => {
+        const [alice, bob] = await pair(OURS, remote);
+        for (const [serialization, samples] of Object.entries(kinds)) {
+          await bothWays(alice, bob, serialization, samples);
+        }
+        assert.deepEqual([await alice.errors(), await bob.errors()], [[], []]);
+      },
+    );
   }
 
   stage.test('a Rust program: every serialization carries every value both ways, whoever began', {}, async () => {
@@ -112,7 +125,10 @@ withSdkInEveryBrowser((stage) => {
 
     assert.match(outcome, /^PeerError /);
     await alice.sees('error');
-    assert.deepEqual((await alice.errors()).map(({ type }) => type), ['peer-unavailable']);
+    assert.deepEqual(
+      (await alice.errors()).map(({ type }) => type),
+      ['peer-unavailable'],
+    );
   });
 
   // Two connections of one pair, and the promises of the new API.

@@ -32,7 +32,10 @@ withSdkInEveryBrowser((stage) => {
     await takeFiles(inbound);
     const files = [await file('ein Bild.png', 5 * MB + 7), await file('empty', 0), await file('日本.txt', 1)];
 
-    const sending = await sendFiles(outbound, files.map(({ path }) => path));
+    const sending = await sendFiles(
+      outbound,
+      files.map(({ path }) => path),
+    );
 
     await sending.sees('done');
     const receiving = new Transfer(inbound.tab);
@@ -72,7 +75,10 @@ withSdkInEveryBrowser((stage) => {
     await receiver.tells('link');
     const outbound = await alice.begin(id, { reliable: true });
     await outbound.sees('open');
-    const sending = await sendFiles(outbound, files.map(({ path }) => path));
+    const sending = await sendFiles(
+      outbound,
+      files.map(({ path }) => path),
+    );
     await sending.sees('done');
     await receiver.ends();
     for (const { name, sha256: expected } of files) assert.equal(sha256(await readFile(join(into, name))), expected);
@@ -85,25 +91,29 @@ withSdkInEveryBrowser((stage) => {
 });
 
 withSdk((stage) => {
-  stage.test('100 MB of the disk go into a stream, and no page grows by them', { timeout: 120_000 }, async (context) => {
-    const [outbound, inbound] = await connected(...(await stage.pair(OURS)), { reliable: true });
-    await takeFiles(inbound, { streamed: true });
-    // The first transfer fills the buffers.
-    await (await sendFiles(outbound, [(await file('20 MB', 20 * MB)).path])).sees('done', 30_000);
-    const big = await file('100 MB', 100 * MB);
-    const watch = await Watch.start(stage.seats[0].browser);
+  stage.test(
+    '100 MB of the disk go into a stream, and no page grows by them',
+    { timeout: 120_000 },
+    async (context) => {
+      const [outbound, inbound] = await connected(...(await stage.pair(OURS)), { reliable: true });
+      await takeFiles(inbound, { streamed: true });
+      // The first transfer fills the buffers.
+      await (await sendFiles(outbound, [(await file('20 MB', 20 * MB)).path])).sees('done', 30_000);
+      const big = await file('100 MB', 100 * MB);
+      const watch = await Watch.start(stage.seats[0].browser);
 
-    const begin = performance.now();
-    const sending = await sendFiles(outbound, [big.path]);
-    await sending.sees('done', 80_000);
+      const begin = performance.now();
+      const sending = await sendFiles(outbound, [big.path]);
+      await sending.sees('done', 80_000);
 
-    const seconds = (performance.now() - begin) / 1000;
-    const { saved } = await new Transfer(inbound.tab, 1).story();
-    assert.deepEqual(saved, [{ name: '100 MB', size: 100 * MB }]);
-    const grown = watch.grown();
-    context.diagnostic(`${(100 / seconds).toFixed(1)} MB/s, ${(grown / MB).toFixed(1)} MB more at most`);
-    assert.ok(grown < 50 * MB, `${grown / MB} MB more`);
-  });
+      const seconds = (performance.now() - begin) / 1000;
+      const { saved } = await new Transfer(inbound.tab, 1).story();
+      assert.deepEqual(saved, [{ name: '100 MB', size: 100 * MB }]);
+      const grown = watch.grown();
+      context.diagnostic(`${(100 / seconds).toFixed(1)} MB/s, ${(grown / MB).toFixed(1)} MB more at most`);
+      assert.ok(grown < 50 * MB, `${grown / MB} MB more`);
+    },
+  );
 
   stage.test('a transfer goes on after its connection was lost', { timeout: 90_000 }, async () => {
     const [alice, bob] = await stage.pair(OURS);

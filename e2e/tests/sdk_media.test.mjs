@@ -72,7 +72,9 @@ withSdkInEveryBrowser((stage) => {
 
     const before = await framesOf(incoming);
     await incoming.tab.until('new pictures', moreFrames, incoming.index, before);
-    assert.ok(!(await incoming.tab.run((index) => e2e.detailsOf(e2e.links[index].events, 'close').length, incoming.index)));
+    assert.ok(
+      !(await incoming.tab.run((index) => e2e.detailsOf(e2e.links[index].events, 'close').length, incoming.index)),
+    );
   });
 
   stage.test('who calls with nothing to show is shown something', {}, async () => {

@@ -9,32 +9,36 @@ import { carries, connected, freshId } from '../lib/tab.mjs';
 
 withSdkInEveryBrowser((stage) => {
   for (const millis of [0, 5000]) {
-    stage.test(`the line to the server is cut for ${millis} ms: the same peer is back by itself`, {}, async (context) => {
-      const alice = await stage.tabOnCable();
-      await alice.open();
-      const bob = await stage.tab(OURS);
-      await bob.open();
-      const [outbound, inbound] = await connected(alice, bob);
+    stage.test(
+      `the line to the server is cut for ${millis} ms: the same peer is back by itself`,
+      {},
+      async (context) => {
+        const alice = await stage.tabOnCable();
+        await alice.open();
+        const bob = await stage.tab(OURS);
+        await bob.open();
+        const [outbound, inbound] = await connected(alice, bob);
 
-      alice.cable.cut({ down: millis > 0 });
-      await alice.sees('reconnecting');
-      await carries(outbound, inbound, ['nested']);
-      await delay(millis);
-      alice.cable.mend();
+        alice.cable.cut({ down: millis > 0 });
+        await alice.sees('reconnecting');
+        await carries(outbound, inbound, ['nested']);
+        await delay(millis);
+        alice.cable.mend();
 
-      const mended = performance.now();
-      assert.deepEqual(await alice.sees('reconnected'), [alice.id]);
-      context.diagnostic(`back after ${Math.round(performance.now() - mended)} ms`);
-      for (const [caller, callee] of [
-        [alice, bob],
-        [bob, alice],
-      ]) {
-        await carries(...(await connected(caller, callee)), ['nested']);
-      }
-      await carries(inbound, outbound, ['nested']);
-      assert.equal(await alice.count('open'), 1, 'open is told once');
-      assert.equal(await alice.count('disconnected'), 0);
-    });
+        const mended = performance.now();
+        assert.deepEqual(await alice.sees('reconnected'), [alice.id]);
+        context.diagnostic(`back after ${Math.round(performance.now() - mended)} ms`);
+        for (const [caller, callee] of [
+          [alice, bob],
+          [bob, alice],
+        ]) {
+          await carries(...(await connected(caller, callee)), ['nested']);
+        }
+        await carries(inbound, outbound, ['nested']);
+        assert.equal(await alice.count('open'), 1, 'open is told once');
+        assert.equal(await alice.count('disconnected'), 0);
+      },
+    );
   }
 
   stage.test('the server restarts: peers and rooms are back by themselves', { timeout: 90_000 }, async (context) => {
@@ -89,7 +93,10 @@ withSdkInEveryBrowser((stage) => {
     const thief = await stage.tab(OURS);
     await thief.start(alice.id);
     await thief.sees('error');
-    assert.deepEqual((await thief.errors()).map(({ type }) => type), ['unavailable-id']);
+    assert.deepEqual(
+      (await thief.errors()).map(({ type }) => type),
+      ['unavailable-id'],
+    );
 
     const bob = await stage.tab(OURS);
     await bob.open();
@@ -121,23 +128,27 @@ withSdkInEveryBrowser((stage) => {
 
 withSdk((stage) => {
   for (const mode of ['mesh', 'sfu']) {
-    stage.test(`${mode}: the server dies in a room with pictures, and comes back`, { timeout: 120_000 }, async (context) => {
-      const members = await stage.enter(freshId('room'), await stage.crowd(3), { mode });
-      await allGetAll(members);
+    stage.test(
+      `${mode}: the server dies in a room with pictures, and comes back`,
+      { timeout: 120_000 },
+      async (context) => {
+        const members = await stage.enter(freshId('room'), await stage.crowd(3), { mode });
+        await allGetAll(members);
 
-      await stage.server.kill();
-      await stage.server.start();
+        await stage.server.kill();
+        await stage.server.start();
 
-      const started = performance.now();
-      await Promise.all(members.map(({ tab }) => tab.sees('reconnected')));
-      for (const member of members) await member.blink();
-      await allGetAll(members, { patience: 60_000 });
-      context.diagnostic(`all get all ${Math.round(performance.now() - started)} ms after the restart`);
-      for (const member of members) {
-        assert.ok(!(await member.events()).some(([event]) => event === 'close'));
-        assert.equal((await member.tab.run((index) => e2e.rooms[index].room.getPeers(), member.index)).length, 2);
-      }
-    });
+        const started = performance.now();
+        await Promise.all(members.map(({ tab }) => tab.sees('reconnected')));
+        for (const member of members) await member.blink();
+        await allGetAll(members, { patience: 60_000 });
+        context.diagnostic(`all get all ${Math.round(performance.now() - started)} ms after the restart`);
+        for (const member of members) {
+          assert.ok(!(await member.events()).some(([event]) => event === 'close'));
+          assert.equal((await member.tab.run((index) => e2e.rooms[index].room.getPeers(), member.index)).length, 2);
+        }
+      },
+    );
 
     stage.test(`${mode}: the line of one member is cut`, { timeout: 120_000 }, async () => {
       const tabs = [await stage.tabOnCable(), ...(await stage.crowd(1))];

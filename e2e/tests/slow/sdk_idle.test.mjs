@@ -41,20 +41,24 @@ function inTheBackground(stage) {
     assert.equal(await alice.count('reconnecting'), 0);
   });
 
-  stage.test('a page that was cut off behind another one is back as soon as it is in front', { timeout: 240_000 }, async (context) => {
-    const [alice, bob] = await hidden();
+  stage.test(
+    'a page that was cut off behind another one is back as soon as it is in front',
+    { timeout: 240_000 },
+    async (context) => {
+      const [alice, bob] = await hidden();
 
-    alice.cable.cut({ down: true });
-    await delay(60_000);
-    alice.cable.mend();
-    const begin = performance.now();
-    await alice.page.bringToFront();
-    await alice.sees('reconnected');
+      alice.cable.cut({ down: true });
+      await delay(60_000);
+      alice.cable.mend();
+      const begin = performance.now();
+      await alice.page.bringToFront();
+      await alice.sees('reconnected');
 
-    context.diagnostic(`back after ${Math.round(performance.now() - begin)} ms`);
-    assert.ok(performance.now() - begin < 5000);
-    await carries(...(await connected(bob, alice)), ['nested']);
-  });
+      context.diagnostic(`back after ${Math.round(performance.now() - begin)} ms`);
+      assert.ok(performance.now() - begin < 5000);
+      await carries(...(await connected(bob, alice)), ['nested']);
+    },
+  );
 
   // Two open peers, of which the first has been behind the second for so long that it is slowed down.
   async function hidden() {

@@ -2,14 +2,7 @@
 
 import Peer, { type DataConnection, type MediaConnection } from 'peerjs';
 import { Peer as NamedPeer, PeerError, PeerErrorType, ConnectionType, SerializationType, LogLevel, util } from 'peerjs';
-import type {
-  AnswerOption,
-  CallOption,
-  PeerConnectOption,
-  PeerJSOption,
-  PeerOptions,
-  UtilSupportsObj,
-} from 'peerjs';
+import type { AnswerOption, CallOption, PeerConnectOption, PeerJSOption, PeerOptions, UtilSupportsObj } from 'peerjs';
 import * as everything from 'peerjs';
 
 // A chat.
@@ -145,7 +138,12 @@ function settings(form: { host: string; port: string; id?: string }): Peer {
     debug: LogLevel.Errors,
     referrerPolicy: 'no-referrer',
   };
-  const connect: PeerConnectOption = { label: 'x', metadata: [1], serialization: SerializationType.Binary, reliable: true };
+  const connect: PeerConnectOption = {
+    label: 'x',
+    metadata: [1],
+    serialization: SerializationType.Binary,
+    reliable: true,
+  };
   const call: CallOption = { metadata: 7 };
   const answer: AnswerOption = {};
   const peer = form.id ? new Peer(form.id, options) : new Peer(options);

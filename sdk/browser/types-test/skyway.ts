@@ -38,7 +38,12 @@ async function oneToOne(localVideo: HTMLVideoElement, remoteVideo: HTMLVideoElem
     console.log(connection.remoteId, connection.id, connection.type === 'media');
   };
 
-  const options: CallOption = { metadata: { foo: 'bar' }, videoBandwidth: 500, audioCodec: 'opus', videoReceiveEnabled: true };
+  const options: CallOption = {
+    metadata: { foo: 'bar' },
+    videoBandwidth: 500,
+    audioCodec: 'opus',
+    videoReceiveEnabled: true,
+  };
   const outgoing = peer.call('remote', stream, options);
   talk(outgoing);
   outgoing.replaceStream(new MediaStream());
