@@ -2,7 +2,7 @@
 
 window.side = (() => {
   const PAUSE_MS = 50;
-  const PATIENCE_MS = 60_000;
+  const PATIENCE_MS = 150_000;
   const VALUE = 1_000_000;
   const RAW_MESSAGE = 64 * 1024;
   const RAW_BUFFER = 4 * 1024 * 1024;
@@ -42,7 +42,7 @@ window.side = (() => {
   function expect({ bytes }) {
     let left = bytes;
     arrived = new Promise((resolve, reject) => {
-      setTimeout(() => reject(new Error(`${left} bytes are missing after a minute`)), PATIENCE_MS);
+      setTimeout(() => reject(new Error(`${left} bytes are missing after 150 s`)), PATIENCE_MS);
       arrival = (length) => {
         left -= length;
         if (left <= 0) resolve(performance.timeOrigin + performance.now());
@@ -124,7 +124,7 @@ window.side = (() => {
 
   const once = (emitter, event) =>
     new Promise((resolve, reject) => {
-      const patience = setTimeout(() => reject(new Error(`no "${event}" within a minute`)), PATIENCE_MS);
+      const patience = setTimeout(() => reject(new Error(`no "${event}" within 150 s`)), PATIENCE_MS);
       emitter.once('error', reject);
       emitter.once(event, () => {
         clearTimeout(patience);
