@@ -47,9 +47,7 @@ impl Leg {
         );
         match Candidate::from_sdp_string(&candidate) {
             Ok(candidate) => self.rtc.add_remote_candidate(candidate),
-            Err(error) => {
-                tracing::debug!(%error, candidate, "a nominated address that cannot be a candidate")
-            }
+            Err(error) => tracing::debug!(%error, candidate, "a nominated address is no candidate"),
         }
     }
 }
