@@ -13,9 +13,11 @@ export class Command {
   #stderr = '';
   #process;
 
-  constructor(server, args, { cwd } = {}) {
+  // On a host of network.mjs, or on this machine.
+  constructor({ url }, args, { cwd, host } = {}) {
     this.name = `peerway ${args[0]}`;
-    this.#process = spawn(program(), [...args, '--server', server.url], { cwd, stdio: 'pipe' });
+    const [command, ...rest] = [...(host?.entry ?? []), program(), ...args, '--server', url];
+    this.#process = spawn(command, rest, { cwd, stdio: 'pipe' });
     process.once('exit', () => this.#process.kill('SIGKILL'));
     this.#process.on('error', (error) => (this.#stderr += error.message));
     this.#process.stdin.on('error', () => {});
@@ -36,7 +38,7 @@ export class Command {
   // Waits for a text on stderr or, with `where` 'output', on stdout.
   async tells(text, where = 'errors') {
     const told = () => (where === 'output' ? this.output : this.#stderr);
-    await this.#until(JSON.stringify(text), () => told().includes(text));
+    await this.until(JSON.stringify(text), () => told().includes(text));
   }
 
   // Waits for the end, and expects this exit code.
@@ -54,7 +56,7 @@ export class Command {
     await this.ended;
   }
 
-  async #until(what, probe) {
+  async until(what, probe) {
     const deadline = AbortSignal.timeout(PATIENCE_MS);
     while (!probe()) {
       assert.ok(!deadline.aborted, `${this.name} did not tell ${what}\n${this.story()}`);

@@ -39,13 +39,19 @@ export class Lan {
     const number = this.#next++;
     const host = await this.#start(`host${number}`, this.hub);
     host.address = `45.0.0.${number}`;
-    await this.hub.sh(`
-      ip link add ${host.name} type veth peer name wire netns ${host.pid}
-      ip link set ${host.name} master switch up`);
+    await this.addCable(host, 'wire');
     await host.sh(`
       ip address add ${host.address}/24 dev wire
       ip link set wire up`);
     return host;
+  }
+
+  // A cable from the link to an interface of a host, which has no address yet.
+  async addCable(host, name) {
+    const end = name === 'wire' ? host.name : `${host.name}-${name}`;
+    await this.hub.sh(`
+      ip link add ${end} type veth peer name ${name} netns ${host.pid}
+      ip link set ${end} master switch up`);
   }
 
   // Another host behind a box of its own, which counts the bytes that go out. `blocked`: what it does not let out, as

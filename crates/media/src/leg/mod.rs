@@ -13,6 +13,7 @@ mod history;
 mod incoming;
 mod line;
 mod negotiation;
+mod nomination;
 mod packet;
 mod picture;
 mod reports;
@@ -135,6 +136,7 @@ pub(crate) struct Leg {
     options: Options,
     formats: Formats,
     negotiation: negotiation::Negotiation,
+    nomination: nomination::Nomination,
     incoming: [Incoming; 2],
     sources: incoming::Sources,
     gate: gate::Gate,
@@ -178,6 +180,7 @@ impl Leg {
             rtc,
             formats,
             negotiation: negotiation::Negotiation::default(),
+            nomination: nomination::Nomination::default(),
             incoming: Kind::ALL.map(Incoming::new),
             sources: incoming::Sources::default(),
             gate: gate::Gate::default(),
@@ -218,6 +221,7 @@ impl Leg {
     ) -> Result<(), Failure> {
         let Some(receive) = receive(datagram) else { return Ok(()) };
         let now = self.at(now);
+        self.heed_nomination(datagram);
         if !self.admits(now, datagram.data) {
             tracing::trace!(source = %datagram.source, "a packet of an unknown source");
             return Ok(());

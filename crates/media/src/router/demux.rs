@@ -74,6 +74,11 @@ impl Demux {
 /// The user name fragment of the side that an ICE check is for, which is ours: what is before the
 /// colon (RFC 8445, section 7.2.2). `None`: it is no check.
 pub fn ice_user(datagram: &[u8]) -> Option<&str> {
+    std::str::from_utf8(ice_attribute(datagram, USERNAME)?).ok()?.split(':').next()
+}
+
+/// An attribute of an ICE check. `None`: it has none of this type, or is no check.
+pub(crate) fn ice_attribute(datagram: &[u8], wanted: u16) -> Option<&[u8]> {
     let (head, mut attributes) = datagram.split_at_checked(20)?;
     if u16::from_be_bytes([head[0], head[1]]) != BINDING_REQUEST || head[4..8] != MAGIC_COOKIE {
         return None;
@@ -81,8 +86,8 @@ pub fn ice_user(datagram: &[u8]) -> Option<&str> {
     while let Some((&[a, b, c, d], rest)) = attributes.split_first_chunk::<4>() {
         let length = usize::from(u16::from_be_bytes([c, d]));
         let value = rest.get(..length)?;
-        if u16::from_be_bytes([a, b]) == USERNAME {
-            return std::str::from_utf8(value).ok()?.split(':').next();
+        if u16::from_be_bytes([a, b]) == wanted {
+            return Some(value);
         }
         attributes = rest.get(length.next_multiple_of(4)..)?;
     }

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+pub(crate) use demux::ice_attribute;
 pub use demux::ice_user;
 pub use output::{CloseReason, Event, Output, Transmit};
 pub use reception::{Reception, VideoWish};

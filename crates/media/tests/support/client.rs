@@ -164,6 +164,14 @@ impl Client {
     }
 
     /// Key frames that were asked for.
+    /// Goes on from another address; the first is gone.
+    pub fn move_to(&mut self, address: SocketAddr) {
+        let host = |address| Candidate::host(address, Protocol::Udp).unwrap();
+        self.rtc.add_local_candidate(host(address));
+        self.rtc.direct_api().invalidate_candidate(&host(self.address));
+        self.address = address;
+    }
+
     pub fn key_frames_asked(&self) -> usize {
         self.camera.asked
     }

@@ -142,6 +142,16 @@ impl World {
         id
     }
 
+    /// From now on a client has another address.
+    pub fn relocate(&mut self, leg: LegId, address: SocketAddr) {
+        let client = self.clients.get_mut(&leg).unwrap();
+        let path = self.paths.remove(&client.address).unwrap();
+        self.paths.insert(address, path);
+        client.move_to(address);
+        client.handle_timeout(self.now);
+        self.settle();
+    }
+
     pub fn leave(&mut self, leg: LegId) {
         self.clients.remove(&leg);
         self.router.handle_leave(self.now, leg);
