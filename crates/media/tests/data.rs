@@ -28,8 +28,10 @@ fn what_one_says_comes_to_all_others_and_not_back() {
     let [ann, bob, carol] = [1, 2, 3].map(|leg| join(&mut world, leg, BAD));
     world.run(SECOND);
     open(&mut world, ann, "chat");
-    // The lossy path takes its time.
-    world.run(SECOND * 5);
+    // SCTP waits for seconds when its first words are lost.
+    world.run_until(SECOND * 30, |world| {
+        [ann, bob, carol].iter().all(|leg| world.client(*leg).has_channel("chat"))
+    });
     for number in 0..200_u32 {
         assert!(world.client_mut(ann).say("chat", &number.to_be_bytes()));
         world.run(Duration::from_millis(3));

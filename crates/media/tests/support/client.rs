@@ -216,6 +216,11 @@ impl Client {
         self.rtc.direct_api().close_data_channel(self.channels[label]);
     }
 
+    /// Whether a channel is open.
+    pub fn has_channel(&self, label: &str) -> bool {
+        self.channels.contains_key(label)
+    }
+
     /// How a channel was opened.
     pub fn channel(&mut self, label: &str) -> Option<ChannelConfig> {
         let id = *self.channels.get(label)?;
