@@ -26,6 +26,11 @@ export function withSdkInEveryBrowser(define) {
   for (const name of browserNames) withSdk(define, name);
 }
 
+// For what one browser shows well enough: with E2E_ALL=1 it is tested in every one.
+export const inOneBrowser = ({ browserName }) => ({
+  skip: browserName === 'firefox' && !process.env.E2E_ALL && 'in Chromium only, unless E2E_ALL is set',
+});
+
 export class SdkStage extends SfuStage {
   async startServer() {
     // Not on the loopback interface alone, which Firefox does not use where there is another.

@@ -78,5 +78,15 @@
 
   const removeTrack = (index) => e2e.links[index].connection.removeTrack(e2e.links[index].added);
 
+  const story = e2e.story;
+  e2e.story = () => {
+    const lines = e2e.links.map(({ connection }) =>
+      (e2e.rtcOf(connection)?.getTransceivers?.() ?? []).map(({ mid, currentDirection, sender, receiver }) =>
+        [mid, receiver.track.kind, currentDirection, sender.track?.readyState, receiver.track.muted && 'muted'].join(' '),
+      ),
+    );
+    return [story(), ...lines.map((line) => line.join(', '))].join('\n');
+  };
+
   Object.assign(e2e, { enter, publish, publishAs, views, isOnline, addTrack, removeTrack, framesByTrack });
 })();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { closesWithin } from '../lib/sdk.mjs';
-import { OURS, withSdk, withSdkInEveryBrowser } from '../lib/sdk_stage.mjs';
+import { inOneBrowser, OURS, withSdk, withSdkInEveryBrowser } from '../lib/sdk_stage.mjs';
 import { carries, connected, freshId } from '../lib/tab.mjs';
 
 const emoji = ['emoji', 'long emoji'];
@@ -65,16 +65,20 @@ withSdkInEveryBrowser((stage) => {
     );
   }
 
-  stage.test('a Rust program: every serialization carries every value both ways, whoever began', {}, async () => {
-    const alice = await stage.tab(OURS);
-    await alice.open();
-    const agent = await stage.agent();
-    // Its program announces `raw`, and keeps JSON as short as PeerJS 1.5 does.
-    const { none, ...kinds } = { ...remotes[OURS], json: { ours: without(['long emoji'], plain) } };
-    for (const [serialization, samples] of Object.entries(kinds)) {
-      await bothWays(alice, agent, serialization, samples);
-    }
-  });
+  stage.test(
+    'a Rust program: every serialization carries every value both ways, whoever began',
+    inOneBrowser(stage),
+    async () => {
+      const alice = await stage.tab(OURS);
+      await alice.open();
+      const agent = await stage.agent();
+      // Its program announces `raw`, and keeps JSON as short as PeerJS 1.5 does.
+      const { none, ...kinds } = { ...remotes[OURS], json: { ours: without(['long emoji'], plain) } };
+      for (const [serialization, samples] of Object.entries(kinds)) {
+        await bothWays(alice, agent, serialization, samples);
+      }
+    },
+  );
 
   for (const remote of [OURS, '1.5.5', '0.3.14']) {
     stage.test(`${remote}: label, metadata and what was asked for reach the other side`, {}, async () => {
@@ -98,7 +102,7 @@ withSdkInEveryBrowser((stage) => {
     });
   }
 
-  stage.test('what was sent before a flushing close arrives', {}, async () => {
+  stage.test('what was sent before a flushing close arrives', inOneBrowser(stage), async () => {
     for (const remote of [OURS, '1.5.5']) {
       const [alice, bob] = await pair(OURS, remote);
       for (const serialization of ['binary', 'json']) {
@@ -111,7 +115,7 @@ withSdkInEveryBrowser((stage) => {
     }
   });
 
-  stage.test('a connection to nobody: the peer hears it, and `ready` rejects', {}, async () => {
+  stage.test('a connection to nobody: the peer hears it, and `ready` rejects', inOneBrowser(stage), async () => {
     const alice = await stage.tab(OURS);
     await alice.open();
 

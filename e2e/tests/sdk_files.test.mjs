@@ -9,7 +9,7 @@ import { after } from 'node:test';
 
 import { Command } from '../lib/command.mjs';
 import { sendFiles, sha256, takeFiles, Transfer, Watch } from '../lib/sdk_files.mjs';
-import { OURS, withSdk, withSdkInEveryBrowser } from '../lib/sdk_stage.mjs';
+import { inOneBrowser, OURS, withSdk, withSdkInEveryBrowser } from '../lib/sdk_stage.mjs';
 import { KEY } from '../lib/skyway.mjs';
 import { connected, freshId } from '../lib/tab.mjs';
 
@@ -47,23 +47,27 @@ withSdkInEveryBrowser((stage) => {
     }
   });
 
-  stage.test('what is not wanted is not sent, and what is stopped ends at both sides', {}, async () => {
-    const [alice, bob] = await stage.pair(OURS);
-    const big = await file('big', 30 * MB);
+  stage.test(
+    'what is not wanted is not sent, and what is stopped ends at both sides',
+    inOneBrowser(stage),
+    async () => {
+      const [alice, bob] = await stage.pair(OURS);
+      const big = await file('big', 30 * MB);
 
-    const [first, firstEnd] = await connected(alice, bob, { reliable: true });
-    await takeFiles(firstEnd, { refuse: true });
-    await (await sendFiles(first, [big.path])).sees('error');
+      const [first, firstEnd] = await connected(alice, bob, { reliable: true });
+      await takeFiles(firstEnd, { refuse: true });
+      await (await sendFiles(first, [big.path])).sees('error');
 
-    const [second, secondEnd] = await connected(alice, bob, { reliable: true });
-    await takeFiles(secondEnd, { streamed: true, slow: 5 });
-    const sending = await sendFiles(second, [big.path]);
-    const receiving = new Transfer(bob, 1);
-    await receiving.reaches(MB);
-    await receiving.cancel();
-    await sending.sees('error');
-    await receiving.sees('error');
-  });
+      const [second, secondEnd] = await connected(alice, bob, { reliable: true });
+      await takeFiles(secondEnd, { streamed: true, slow: 5 });
+      const sending = await sendFiles(second, [big.path]);
+      const receiving = new Transfer(bob, 1);
+      await receiving.reaches(MB);
+      await receiving.cancel();
+      await sending.sees('error');
+      await receiving.sees('error');
+    },
+  );
 
   stage.test('a page sends to `peerway receive`, and receives from `peerway send`', {}, async (context) => {
     const alice = await stage.tab(OURS);

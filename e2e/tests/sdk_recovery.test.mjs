@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { OURS, withSdk, withSdkInEveryBrowser } from '../lib/sdk_stage.mjs';
+import { inOneBrowser, OURS, withSdk, withSdkInEveryBrowser } from '../lib/sdk_stage.mjs';
 import { allGetAll } from '../lib/sfu_stage.mjs';
 import { carries, connected, freshId } from '../lib/tab.mjs';
 
@@ -11,7 +11,7 @@ withSdkInEveryBrowser((stage) => {
   for (const millis of [0, 5000]) {
     stage.test(
       `the line to the server is cut for ${millis} ms: the same peer is back by itself`,
-      {},
+      millis ? inOneBrowser(stage) : {},
       async (context) => {
         const alice = await stage.tabOnCable();
         await alice.open();
@@ -87,7 +87,7 @@ withSdkInEveryBrowser((stage) => {
     await Promise.all([inbound.sees('close', 2000), incoming.sees('close', 2000)]);
   });
 
-  stage.test('an id that somebody else has, and a peer that is destroyed', {}, async () => {
+  stage.test('an id that somebody else has, and a peer that is destroyed', inOneBrowser(stage), async () => {
     const alice = await stage.tab(OURS);
     await alice.open();
     const thief = await stage.tab(OURS);
