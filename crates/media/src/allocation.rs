@@ -33,17 +33,71 @@ pub fn allocate(available: u64, demands: &[Demand]) -> Vec<Option<usize>> {
                 continue;
             }
             let Some(&cost) = demand.layers.get(layer) else { continue };
-            let before = layer.checked_sub(1).map_or(0, |below| demand.layers[below]);
-            let more = cost.saturating_sub(before);
-            let is_new = demand.current.is_none_or(|current| layer > current);
-            let needed = if is_new { more.saturating_mul(HEADROOM) / 100 } else { more };
-            if needed <= left {
+            let more = cost.saturating_sub(demand.below(layer));
+            if demand.needed(layer, more) <= left {
                 left -= more;
                 granted[index] = Some(layer);
             }
         }
     }
     granted
+}
+
+/// What must be available for the cheapest step beyond what was granted. `None`: there is none.
+pub fn next_step(demands: &[Demand], granted: &[Option<usize>]) -> Option<u64> {
+    let used: u64 = granted
+        .iter()
+        .zip(demands)
+        .filter_map(|(granted, demand)| demand.layers.get((*granted)?))
+        .sum();
+    let steps = granted.iter().zip(demands).filter_map(|(granted, demand)| {
+        let layer = granted.map_or(0, |layer| layer + 1);
+        let more = demand.layers.get(layer)?.saturating_sub(demand.below(layer));
+        Some(demand.needed(layer, more))
+    });
+    Some(used + steps.min()?)
+}
+
+/// What each demand's publisher may send at most to be of use here, in bits per second: as much as all others
+/// where there is not enough for all, and an even part of what is left besides where there is.
+pub fn shares(available: u64, demands: &[Demand]) -> Vec<u64> {
+    let costs: Vec<u64> = demands.iter().map(Demand::full).collect();
+    let mut sorted = costs.clone();
+    sorted.sort_unstable();
+    // Those that want less than the others leave them more.
+    let (mut left, mut level) = (available, None);
+    for (count, cost) in (1..=sorted.len() as u64).rev().zip(sorted) {
+        let even = left / count;
+        if cost > even {
+            level = Some(even);
+            break;
+        }
+        left -= cost;
+    }
+    let more = left / (demands.len() as u64).max(1);
+    let share = |(demand, cost): (&Demand, u64)| {
+        let share = level.unwrap_or(cost + more);
+        // It will have to fit with the headroom of what is new, and then some.
+        if demand.current.is_some() { share } else { share / (HEADROOM + 5) * 100 }
+    };
+    demands.iter().zip(costs).map(share).collect()
+}
+
+impl Demand {
+    /// What its largest layer costs.
+    fn full(&self) -> u64 {
+        self.layers.last().copied().unwrap_or(0)
+    }
+
+    fn below(&self, layer: usize) -> u64 {
+        layer.checked_sub(1).and_then(|below| self.layers.get(below)).copied().unwrap_or(0)
+    }
+
+    /// What must be left for a step that costs so much more.
+    fn needed(&self, layer: usize, more: u64) -> u64 {
+        let is_new = self.current.is_none_or(|current| layer > current);
+        if is_new { more.saturating_mul(HEADROOM).div_ceil(100) } else { more }
+    }
 }
 
 #[cfg(test)]
@@ -83,11 +137,47 @@ mod tests {
     }
 
     #[test]
+    fn shares_are_even_where_there_is_not_enough() {
+        let flows = Some(0);
+        let mut demands = [demand(&[1000], flows), demand(&[100], flows), demand(&[600], flows)];
+        assert_eq!(shares(5000, &demands), [2100, 1200, 1700]);
+        assert_eq!(shares(1100, &demands), [500, 500, 500]);
+        assert_eq!(shares(0, &demands), [0, 0, 0]);
+        demands[1].current = None;
+        assert_eq!(shares(1100, &demands), [500, 400, 500]);
+        assert_eq!(shares(300, &[]), []);
+    }
+
+    #[test]
     fn what_does_not_come_in_is_not_granted() {
         assert_eq!(allocate(1000, &[demand(&[], None), demand(&[100], None)]), [None, Some(0)]);
     }
 
     proptest! {
+        /// What the next step takes is enough for more, and what is there was not.
+        #[test]
+        fn the_next_step_is_one(
+            available in 0..5000_u64,
+            wants in prop::collection::vec((prop::collection::vec(1..1000_u64, 0..4), 0..3_u8), 0..6),
+        ) {
+            let demands: Vec<Demand> = wants
+                .into_iter()
+                .map(|(mut layers, priority)| {
+                    layers.sort_unstable();
+                    Demand { layers, priority, current: None }
+                })
+                .collect();
+            let granted = allocate(available, &demands);
+            let all = demands.iter().zip(&granted).all(|(demand, granted)| {
+                granted.map_or(0, |layer| layer + 1) == demand.layers.len()
+            });
+            let next = next_step(&demands, &granted);
+            prop_assert_eq!(next.is_none(), all);
+            if let Some(next) = next {
+                prop_assert_ne!(allocate(next, &demands), granted);
+            }
+        }
+
         /// Never more than there is, and whoever is served first is served with more bandwidth too.
         #[test]
         fn the_sum_fits(

@@ -12,7 +12,7 @@ mod speakers;
 mod srtp;
 mod track;
 
-pub use allocation::{Demand, allocate};
+pub use allocation::{Demand, allocate, next_step, shares};
 pub use rewrite::{
     CaptureClock, Clock, Continuity, Incoming, Outgoing, PictureNumbers, Rewriter, SourceId,
 };

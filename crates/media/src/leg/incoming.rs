@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use str0m::bwe::Bitrate;
 use str0m::media::{KeyframeRequestKind, Mid, Rid};
 use str0m::rtp::Ssrc;
 
@@ -103,6 +104,27 @@ impl Leg {
         let (kind, heard) = (line.kind, self.latest);
         self.sources.0.push(Source { ssrc: *ssrc, mid, rid, kind, layer, heard });
         Some((line.kind, layer))
+    }
+
+    /// Asks the member to send no more than so many bits per second. `false`: nothing has come yet that could be
+    /// asked for less.
+    pub(crate) fn request_bitrate(&mut self, most: u64) -> bool {
+        let Some(mid) = self.incoming[Kind::Video.index()].mid else { return false };
+        let rids = LAYERS.map(|name| Some(Rid::from(name)));
+        let mut api = self.rtc.direct_api();
+        // It is about the whole of what comes, whatever source it names.
+        for rid in rids.into_iter().chain([None]) {
+            if let Some(stream) = api.stream_rx_by_mid(mid, rid) {
+                stream.request_remb(Bitrate::from(most));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What the member may send of video, in bits per second.
+    pub(crate) fn bitrate_limit(&self) -> Option<u64> {
+        self.options.bitrate_limit
     }
 
     /// Asks the member for a key frame. `false`: nothing has come yet that could be asked for.

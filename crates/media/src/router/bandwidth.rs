@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::MediaRouter;
-use super::estimate::Reported;
+use super::estimate::{Reported, Wanted};
 use super::member::{Key, LAYERS};
-use crate::{Demand, Kind, allocate};
+use super::{MediaRouter, request};
+use crate::{Demand, Kind, allocate, next_step, shares};
 
 /// Between two looks without a reason.
 pub(super) const INTERVAL: Duration = Duration::from_secs(1);
+/// Not sooner, whatever the reason.
+const SOON: Duration = Duration::from_millis(50);
 /// What audio is counted as, with everything around it, in bits per second.
-const AUDIO: u64 = 60_000;
+pub(super) const AUDIO: u64 = 60_000;
 /// Headers and encryption around a payload, in bytes.
 const OVERHEAD: u64 = 50;
 
@@ -48,6 +50,11 @@ impl Meter {
         }
     }
 
+    /// The same, or what it was when it came last.
+    pub(super) fn last(&self) -> u64 {
+        self.rate
+    }
+
     /// Packets since the beginning, and bytes of payload in them.
     pub(super) fn total(&self) -> (u64, u64) {
         (self.packets, self.all_bytes)
@@ -62,11 +69,23 @@ impl MediaRouter {
         let Some(estimate) = &mut member.estimate else { return };
         let (loss, round_trip) = (member.leg.take_loss(), member.leg.round_trip());
         let sent = member.traffic.sent_bytes + member.traffic.sent * OVERHEAD;
-        estimate.handle_report(now, Reported { loss, round_trip }, sent, member.desired);
+        estimate.handle_report(now, Reported { loss, round_trip }, sent, member.wanted);
         member.bandwidth = Some(estimate.bandwidth());
         if member.share.is_some() {
             self.allocate(key);
         }
+    }
+
+    /// The time has come to look at what a member gets, although nothing was reported.
+    pub(super) fn share(&mut self, now: Instant, key: Key) {
+        let member = &mut self.members[key];
+        member.share = Some(now + INTERVAL);
+        let wanted = member.wanted;
+        if let Some(estimate) = &mut member.estimate {
+            estimate.handle_timeout(now, wanted);
+            member.bandwidth = Some(estimate.bandwidth());
+        }
+        self.allocate(key);
     }
 
     /// Shares a member's bandwidth among the videos that it gets.
@@ -75,13 +94,30 @@ impl MediaRouter {
         let member = &self.members[key];
         let Some(bandwidth) = member.bandwidth else {
             // Everything in full is what there is to choose, where anything is.
-            return self.grant(key, u64::MAX, now);
+            return self.grant(key, u64::MAX, 0, now);
         };
         let audio = member.subscriptions.iter().filter(|it| it.kind == Kind::Audio).count();
-        self.grant(key, bandwidth.saturating_sub(AUDIO * audio as u64), now);
+        let audio = AUDIO * audio as u64;
+        self.grant(key, bandwidth.saturating_sub(audio), audio, now);
+        let member = &mut self.members[key];
+        let due = member.estimate.as_ref().and_then(|it| it.poll_timeout(member.wanted));
+        if let (Some(due), Some(share)) = (due, member.share)
+            && due < share
+        {
+            member.share = Some(due.max(now + SOON));
+            self.schedule(key);
+        }
     }
 
-    fn grant(&mut self, key: Key, available: u64, now: Instant) {
+    /// What there is for a publication on a subscriber's path. Whether it is clearly less than before.
+    fn set_share(&mut self, publisher: Key, index: usize, share: Option<u64>) -> bool {
+        let publication = self.members[publisher].publications[Kind::Video.index()].as_mut();
+        let Some(publication) = publication else { return false };
+        let before = std::mem::replace(&mut publication.subscribers[index].share, share);
+        share.is_some_and(|share| before.is_none_or(|before| share < before / 20 * 17))
+    }
+
+    fn grant(&mut self, key: Key, available: u64, audio: u64, now: Instant) {
         let room = self.rooms.get(&self.members[key].room);
         // Whoever speaks is the last to vanish, and the first to be large.
         let speaker = room.and_then(|room| room.speakers.dominant().copied());
@@ -121,17 +157,36 @@ impl MediaRouter {
             places.push((subscription.publisher, index, steps));
         }
         let desired: u64 = demands.iter().filter_map(|demand| demand.layers.last()).sum();
-        self.members[key].desired = desired + AUDIO * 4;
-        for ((publisher, index, steps), granted) in
-            places.into_iter().zip(allocate(available, &demands))
+        let is_estimated = self.members[key].bandwidth.is_some();
+        let shares = shares(available, &demands);
+        for ((demand, share), (publisher, index, _)) in demands.iter_mut().zip(&shares).zip(&places)
         {
+            let publisher = &self.members[*publisher];
+            let publication = publisher.publications[Kind::Video.index()].as_ref();
+            let yields = publisher.request.is_heeded()
+                && publication.is_some_and(|it| it.follows(*index, *share));
+            // Where it is only a question of asking its publisher, a picture becomes smaller and does not stop.
+            if let ([cost], true) = (&mut *demand.layers, yields) {
+                *cost = (*cost).min((*share).max(request::LEAST));
+            }
+        }
+        let granted = allocate(available, &demands);
+        let next = next_step(&demands, &granted).map(|next| next + audio);
+        self.members[key].wanted = Wanted { desired: desired + AUDIO * 4, next };
+        for (((publisher, index, steps), granted), share) in
+            places.into_iter().zip(granted).zip(shares)
+        {
+            let share = is_estimated.then_some(share);
+            if self.set_share(publisher, index, share) {
+                self.request_soon(now, publisher);
+            }
+            let publication = self.members[publisher].publications[Kind::Video.index()].as_mut();
+            let Some(publication) = publication else { continue };
+            let subscriber = &mut publication.subscribers[index];
             if steps.is_empty() {
                 continue;
             }
             let wanted = granted.map(|step| steps[step].0);
-            let publication = self.members[publisher].publications[Kind::Video.index()].as_mut();
-            let Some(publication) = publication else { continue };
-            let subscriber = &mut publication.subscribers[index];
             subscriber.temporal_wanted = granted.map_or(u8::MAX, |step| steps[step].1);
             if subscriber.wanted == wanted {
                 continue;

@@ -1,30 +1,46 @@
 //! What a path carries, from the reports that its receiver sends anyway (RFC 3550, section 6.4.2): loss and
 //! the time there and back. Slower to see than numbers on every packet (transport-wide feedback),
 //! and nearly free: those cost as much again as forwarding itself.
+//!
+//! What is not sent is never reported on, so a path is found out by trying: a second without trouble, and
+//! the next picture is sent. Trouble ends it at once, and the next attempt waits twice as long.
 
 use std::time::{Duration, Instant};
 
-/// More loss than this is taken for a full queue; less than the other is nobody's fault.
+use super::queue::{Advice, Queue};
+
+/// More loss than this is taken for a path that is full; less than the other is nobody's fault.
 const FULL: f32 = 0.10;
 const CLEAR: f32 = 0.02;
-/// So much longer than the shortest time there and back, and a queue has built up.
-const QUEUE: Duration = Duration::from_millis(150);
-/// Where packets wait, what is sent shrinks to this part; and to the other where they wait longer
-/// and longer. In per cent.
-const SHRINK: u64 = 85;
-const SHRINK_MORE: u64 = 50;
 /// Reports are about what was sent a while ago: so long they may still be about what was too much.
 const LAG: Duration = Duration::from_millis(2500);
-/// In per cent, for each second without a sign of trouble.
-const GROWTH: u64 = 8;
-/// Who sends more than before, and finds too little, was the cause for so long.
-const CAUSE: Duration = Duration::from_secs(6);
-/// After an attempt that failed, until the next; each failure doubles it.
-const PATIENCE: Duration = Duration::from_secs(10);
-const MOST_PATIENCE: Duration = Duration::from_mins(2);
-/// What is as small as this is tried again soon: it is all that there is.
+/// The same of what was lost before more was tried, and is missed now.
+const LATE: Duration = Duration::from_millis(2500);
+/// Without trouble for so long, and more is tried. Reports come each second.
+const QUIET: Duration = Duration::from_millis(1100);
+/// After trouble, until the next attempt: at first, where it may have been a moment's weather and where
+/// there was a queue. Each failure doubles it.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE_WITH_QUEUE: Duration = Duration::from_secs(4);
+const MOST_PATIENCE: Duration = Duration::from_secs(15);
+/// The same after attempts that more than double what is sent, once or at most twice that: while they last,
+/// sound suffers most.
+const PATIENCE_WITH_LEAPS: Duration = Duration::from_secs(30);
+/// What is as small as this, in bits per second, is tried again soon: it is all that there is.
 const SMALL: u64 = 400_000;
-const SMALL_PATIENCE: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(3);
+/// Who gets no more than sound fills no path, in bits per second: what is lost of it is weather.
+const SOUND: u64 = 100_000;
+/// What was tried and went well for so long has not failed when there is trouble later.
+const PROVEN: Duration = Duration::from_secs(20);
+/// In per cent, for each second without a sign of trouble: where nothing is known to be too much, and
+/// where something is.
+const FAST_GROWTH: u64 = 20;
+const GROWTH: u64 = 8;
+/// Who sends more than before may be the cause of trouble for so long.
+const CAUSE: Duration = Duration::from_secs(6);
+/// Two reports of so much loss are no chance, in per cent.
+const HEAVY: u64 = 40;
 /// Less is left to no path: a number of zero would never grow.
 const LEAST: u64 = 50_000;
 
@@ -36,27 +52,61 @@ pub(super) struct Reported {
     pub(super) round_trip: Option<Duration>,
 }
 
+/// What there is to send, in bits per second.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wanted {
+    /// More than this is of no use.
+    pub(super) desired: u64,
+    /// With this, one more picture or a larger one can be sent than now.
+    pub(super) next: Option<u64>,
+}
+
 /// See the module documentation.
 #[derive(Debug, Clone)]
 pub(super) struct Estimate {
     /// A report came that was not looked at.
     pub(super) pending: bool,
     bandwidth: u64,
-    /// When it last changed, and what had been sent by then, in bytes.
+    /// When a report came, and what had been sent by then, in bytes.
     last: Option<(Instant, u64)>,
     /// In bits per second, and when it became clearly more.
     rate: u64,
     rose: Option<Instant>,
-    shortest: Option<Duration>,
-    /// Packets wait: for how long when it shrank for that, and what it was before.
-    waiting: Option<(Duration, u64)>,
-    waits_since: Option<Instant>,
-    /// When it shrank last.
+    queue: Queue,
+    /// As reported last: there is not a new one in each report.
+    round_trip: Option<Duration>,
+    /// There was a little loss, and packets waited, when last reported.
+    overflows: bool,
+    /// Much was lost without a queue when last reported: it counts when it is so again.
+    excused: bool,
+    /// Of the last trouble, attempt, or, at first, report.
+    quiet_since: Option<Instant>,
+    /// When it shrank last, and when more was last tried.
     shrunk: Option<Instant>,
-    /// What was too much, until when it is not tried again, and how long after the next failure.
-    too_much: u64,
-    until: Option<Instant>,
+    tried: Option<Attempt>,
+    ceiling: Option<Ceiling>,
+}
+
+/// More was tried.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    at: Instant,
+    /// It would more than double what is sent.
+    leaps: bool,
+}
+
+/// What was too much.
+#[derive(Debug, Clone, Copy)]
+struct Ceiling {
+    rate: u64,
+    /// In per cent.
+    lost: u64,
+    at: Instant,
+    /// It is not tried again before.
+    until: Instant,
     patience: Duration,
+    /// There was no queue, so it may have been a moment's weather: all that was sent before can be tried again.
+    before: Option<u64>,
 }
 
 impl Estimate {
@@ -67,13 +117,14 @@ impl Estimate {
             last: None,
             rate: 0,
             rose: None,
-            shortest: None,
-            waiting: None,
-            waits_since: None,
+            queue: Queue::default(),
+            round_trip: None,
+            overflows: false,
+            excused: false,
+            quiet_since: None,
             shrunk: None,
-            too_much: u64::MAX,
-            until: None,
-            patience: PATIENCE,
+            tried: None,
+            ceiling: None,
         }
     }
 
@@ -82,17 +133,16 @@ impl Estimate {
         self.bandwidth
     }
 
-    /// A report came. `sent`: bytes since the beginning, with all headers. `desired`: more than this is of no use,
-    /// in bits per second.
+    /// A report came. `sent`: bytes since the beginning, with all headers.
     pub(super) fn handle_report(
         &mut self,
         now: Instant,
         reported: Reported,
         sent: u64,
-        desired: u64,
+        wanted: Wanted,
     ) {
         self.pending = false;
-        let waits = reported.round_trip.filter(|it| self.waits(*it));
+        let waits = reported.round_trip.is_some_and(|it| self.queue.note(now, it));
         let Some((at, before)) = self.last.replace((now, sent)) else { return };
         let passed = now.saturating_duration_since(at);
         let micros = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX).max(1);
@@ -101,45 +151,100 @@ impl Estimate {
         if self.rate > previous + previous / 5 {
             self.rose = Some(now);
         }
-        if reported.loss > FULL {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1")]
-            let arrived = u64::from(100 - (reported.loss.clamp(0.0, 1.0) * 100.0) as u32);
-            self.shrink(now, self.rate * arrived / 100);
-        } else if let Some(round_trip) = waits {
-            self.wait(now, round_trip);
-        } else if reported.loss < CLEAR {
-            self.grow(now, micros, desired);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1")]
+        let lost = (reported.loss.clamp(0.0, 1.0) * 100.0) as u64;
+        // A queue that overflows, unless it is the end of one; without it, it would be weather.
+        let overflows = reported.loss > CLEAR && waits && !self.lags(now);
+        let is_full = reported.loss > FULL || (overflows && self.overflows);
+        self.overflows = overflows;
+        if is_full {
+            self.lose(now, lost);
+        } else if self.fills(now, reported.round_trip) {
+            self.excused = false;
+            self.quiet_since = Some(now);
+            self.shrink(now, 0, 80);
+        } else if waits {
+            self.excused = false;
+            self.wait(now);
+        } else {
+            self.excused = false;
+            if reported.loss < CLEAR {
+                self.grow(now, micros, wanted);
+            }
+            self.handle_timeout(now, wanted);
         }
     }
 
-    fn waits(&mut self, round_trip: Duration) -> bool {
-        let shortest = self.shortest.map_or(round_trip, |shortest| shortest.min(round_trip));
-        // Paths change: the shortest of long ago is forgotten slowly.
-        self.shortest = Some(shortest + round_trip.saturating_sub(shortest) / 100);
-        let waits = round_trip > shortest + shortest / 2 + QUEUE;
-        self.waiting = self.waiting.filter(|_| waits);
-        self.waits_since = self.waits_since.filter(|_| waits);
-        waits
+    /// When [`Estimate::handle_timeout`] wants to be called, if there is more to send.
+    pub(super) fn poll_timeout(&self, wanted: Wanted) -> Option<Instant> {
+        let next = wanted.next.filter(|next| *next > self.bandwidth)?;
+        if self.queue.is_evident() {
+            return None;
+        }
+        let mut quiet = self.quiet_since? + QUIET;
+        if let (Some(tried), Some(_)) = (self.tried, self.ceiling) {
+            // One step after the other, where something was too much.
+            quiet = quiet.max(tried.at + LAG);
+        }
+        let ceiling = self.ceiling.filter(|it| it.is_near(next));
+        let until =
+            ceiling.map(|it| if next <= SMALL { it.until.min(it.at + SOON) } else { it.until });
+        Some(until.map_or(quiet, |until| until.max(quiet)))
     }
 
-    fn wait(&mut self, now: Instant, round_trip: Duration) {
-        let since = *self.waits_since.get_or_insert(now);
-        // Others on the same line go back first, if it was they who sent more.
-        if self.lags(now) || (!self.is_cause(now) && now < since + CAUSE) {
+    /// Tries more, if its time has come.
+    pub(super) fn handle_timeout(&mut self, now: Instant, wanted: Wanted) {
+        self.quiet_since.get_or_insert(now);
+        let Some(next) = wanted.next else { return };
+        if self.poll_timeout(wanted).is_none_or(|due| now < due) {
             return;
         }
-        let Some((before, bandwidth)) = self.waiting else {
-            self.waiting = Some((round_trip, self.bandwidth));
-            return self.shrink(now, self.rate * SHRINK / 100);
-        };
-        if round_trip > before + before / 4 {
-            self.waiting = Some((round_trip, bandwidth));
-            self.shrink(now, self.rate * SHRINK_MORE / 100);
-        } else if round_trip > before / 4 * 3 {
-            // Less is sent, and they wait as long: on the member's way to us, where we fill no queue.
-            self.shortest = Some(round_trip);
-            self.bandwidth = self.bandwidth.max(bandwidth);
-            self.waiting = None;
+        let before = self.ceiling.as_mut().and_then(|ceiling| ceiling.before.take());
+        self.bandwidth = before.map_or(next, |before| before.max(next));
+        let leaps = self.bandwidth > SMALL && self.bandwidth / 2 > self.rate;
+        self.tried = Some(Attempt { at: now, leaps });
+        self.quiet_since = Some(now);
+        self.shrunk = None;
+    }
+
+    /// So much is lost, in per cent.
+    fn lose(&mut self, now: Instant, lost: u64) {
+        let lags = self.lags(now);
+        if let Some(ceiling) = self.ceiling.as_mut().filter(|_| lags) {
+            ceiling.before = None;
+            if std::mem::replace(&mut ceiling.lost, lost).min(lost) > HEAVY {
+                // The same trouble, seen in full: the first report was about a better time too.
+                let to = ceiling.rate * (100 - lost) / 100;
+                self.bandwidth = self.bandwidth.min(to.max(LEAST));
+            }
+            self.quiet_since = Some(now);
+            return;
+        }
+        // What was lost before a pause is missed when it is over.
+        if self.is_fresh(now) && !self.excused && !self.queue.is_suspected() {
+            self.excused = true;
+            self.quiet_since = Some(now);
+            return;
+        }
+        self.shrink(now, lost, 100_u64.saturating_sub(lost + lost / 4));
+    }
+
+    /// Whether what was tried last fills a queue.
+    fn fills(&mut self, now: Instant, round_trip: Option<Duration>) -> bool {
+        let is_new = std::mem::replace(&mut self.round_trip, round_trip) != round_trip;
+        let is_fresh = self.tried.is_some_and(|tried| now > tried.at + QUIET) && self.is_fresh(now);
+        is_new && is_fresh && self.ceiling.is_some() && self.queue.is_evident()
+    }
+
+    fn wait(&mut self, now: Instant) {
+        if self.lags(now) {
+            return;
+        }
+        self.quiet_since = Some(now);
+        match self.queue.advice(now, self.is_cause(now), self.bandwidth) {
+            Advice::Nothing => {}
+            Advice::Shrink(percent) => self.shrink(now, 0, percent),
+            Advice::Restore(before) => self.bandwidth = self.bandwidth.max(before),
         }
     }
 
@@ -152,150 +257,79 @@ impl Estimate {
         self.shrunk.is_some_and(|at| now < at + LAG)
     }
 
-    fn shrink(&mut self, now: Instant, to: u64) {
-        let to = to.max(LEAST);
-        if to >= self.bandwidth || self.lags(now) {
+    /// To this part of what is sent, in per cent; so much of it was lost.
+    fn shrink(&mut self, now: Instant, lost: u64, percent: u64) {
+        if self.lags(now) || self.rate < SOUND {
             return;
         }
-        self.shrunk = Some(now);
-        if self.is_cause(now) && self.until.is_none_or(|until| until <= now) {
-            // A new attempt has failed, and not the last one's end.
-            self.too_much = self.rate;
-            if self.rate <= SMALL {
-                self.until = Some(now + SMALL_PATIENCE);
-            } else {
-                self.until = Some(now + self.patience);
-                self.patience = (self.patience * 2).min(MOST_PATIENCE);
-            }
+        self.quiet_since = Some(now);
+        let to = (self.rate * percent / 100).max(LEAST);
+        if to >= self.bandwidth {
+            return;
         }
+        let before = self.shrunk.replace(now);
+        let attempt = self.tried.filter(|it| before.is_none_or(|before| before < it.at));
+        let known = self.ceiling.filter(|_| !self.is_proven(now));
+        let patience = match known {
+            // The first trouble since long.
+            None if self.queue.is_evident() => PATIENCE_WITH_QUEUE,
+            None => PATIENCE,
+            Some(ceiling) => match attempt {
+                None => ceiling.patience,
+                Some(it) if it.leaps => {
+                    (ceiling.patience * 2).clamp(PATIENCE_WITH_LEAPS, PATIENCE_WITH_LEAPS * 2)
+                }
+                Some(_) => (ceiling.patience * 2).min(MOST_PATIENCE),
+            },
+        };
+        let is_weather = patience == PATIENCE && !self.queue.is_suspected();
+        self.ceiling = Some(Ceiling {
+            rate: known.map_or(self.rate, |known| known.rate.min(self.rate)),
+            lost,
+            at: now,
+            until: now + patience,
+            patience,
+            before: is_weather.then_some(self.bandwidth),
+        });
         self.bandwidth = to;
     }
 
-    fn grow(&mut self, now: Instant, micros: u64, desired: u64) {
-        if self.rate > self.too_much {
-            // It is not too much any more.
-            self.too_much = u64::MAX;
-            self.patience = PATIENCE;
+    /// Whether reports may be about the time before more was tried.
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.tried.is_some_and(|tried| now < tried.at + LATE)
+    }
+
+    /// Whether what was tried last went well.
+    fn is_proven(&self, now: Instant) -> bool {
+        self.tried.is_none_or(|tried| now >= tried.at + PROVEN)
+    }
+
+    fn grow(&mut self, now: Instant, micros: u64, wanted: Wanted) {
+        let is_fresh = self.is_fresh(now);
+        self.ceiling = self.ceiling.filter(|ceiling| is_fresh || self.rate <= ceiling.rate);
+        // What was not sent has not shown that there is room for it.
+        let mut most = (wanted.desired + wanted.desired / 2).min(self.rate + self.rate / 2);
+        let mut growth = FAST_GROWTH;
+        if let Some(ceiling) = self.ceiling {
+            growth = if self.bandwidth < ceiling.rate / 4 { FAST_GROWTH } else { GROWTH };
+            let arrived = ceiling.rate * (100 - ceiling.lost) / 100;
+            if now < ceiling.until {
+                most = most.min(arrived / 10 * 9);
+            } else if self.bandwidth > arrived / 10 * 9 {
+                // As good as an attempt.
+                let attempt = Attempt { at: now, leaps: false };
+                self.tried = self.tried.filter(|_| self.shrunk.is_none()).or(Some(attempt));
+                self.shrunk = None;
+            }
         }
-        let mut most = desired.saturating_add(desired / 2);
-        if self.until.is_some_and(|until| now < until) {
-            most = most.min(self.too_much / 10 * 9);
-        }
-        let more = self.bandwidth.saturating_mul(GROWTH).saturating_mul(micros.min(2_000_000));
+        let more = self.bandwidth.saturating_mul(growth).saturating_mul(micros.min(2_000_000));
         let grown = self.bandwidth.saturating_add(more / 100_000_000);
         self.bandwidth = grown.min(most).max(self.bandwidth);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::disallowed_methods, reason = "any instant will do")]
-
-    use super::*;
-
-    const MEGABIT: u64 = 1_000_000;
-
-    /// A path with a report each second.
-    struct Path {
-        now: Instant,
-        sent: u64,
-        estimate: Estimate,
-    }
-
-    impl Path {
-        fn new(first: u64) -> Self {
-            let mut path = Self { now: Instant::now(), sent: 0, estimate: Estimate::new(first) };
-            path.second(0, 0.0, 50);
-            path
-        }
-
-        fn second(&mut self, rate: u64, loss: f32, millis: u64) {
-            self.now += Duration::from_secs(1);
-            self.sent += rate / 8;
-            let round_trip = Some(Duration::from_millis(millis));
-            let reported = Reported { loss, round_trip };
-            self.estimate.handle_report(self.now, reported, self.sent, 3 * MEGABIT);
-        }
-    }
-
-    #[test]
-    fn a_good_path_grows_to_what_is_of_use() {
-        let mut path = Path::new(MEGABIT);
-        for _ in 0..100 {
-            path.second(MEGABIT, 0.01, 55);
-        }
-        assert_eq!(path.estimate.bandwidth(), 4_500_000);
-    }
-
-    #[test]
-    fn loss_and_waiting_shrink_it_to_what_arrives() {
-        let mut path = Path::new(2 * MEGABIT);
-        path.second(2 * MEGABIT, 0.5, 50);
-        assert_eq!(path.estimate.bandwidth(), MEGABIT);
-        let mut path = Path::new(2 * MEGABIT);
-        path.second(2 * MEGABIT, 0.0, 300);
-        assert_eq!(path.estimate.bandwidth(), 1_700_000);
-    }
-
-    #[test]
-    fn one_trouble_counts_once() {
-        let mut path = Path::new(2 * MEGABIT);
-        path.second(2 * MEGABIT, 0.2, 50);
-        path.second(1_600_000, 0.5, 400);
-        path.second(1_600_000, 0.3, 400);
-        assert_eq!(path.estimate.bandwidth(), 1_600_000);
-        path.second(1_600_000, 0.3, 400);
-        assert_eq!(path.estimate.bandwidth(), 1_120_000);
-    }
-
-    #[test]
-    fn a_queue_on_the_way_back_is_not_ours() {
-        let mut path = Path::new(2 * MEGABIT);
-        path.second(2 * MEGABIT, 0.0, 50);
-        for _ in 0..20 {
-            let rate = path.estimate.bandwidth().min(2 * MEGABIT);
-            path.second(rate, 0.0, 400);
-        }
-        assert!(path.estimate.bandwidth() > 2 * MEGABIT, "{}", path.estimate.bandwidth());
-    }
-
-    #[test]
-    fn a_deep_queue_that_grows_is() {
-        let mut path = Path::new(2 * MEGABIT);
-        path.second(2 * MEGABIT, 0.0, 50);
-        let mut millis: u64 = 50;
-        for _ in 0..20 {
-            let rate = path.estimate.bandwidth().min(2 * MEGABIT);
-            millis = if rate > 600_000 { millis + 300 } else { 50.max(millis.saturating_sub(300)) };
-            path.second(rate, 0.0, millis);
-        }
-        assert!(path.estimate.bandwidth() < MEGABIT, "{}", path.estimate.bandwidth());
-    }
-
-    #[test]
-    fn a_little_loss_is_weather() {
-        let mut path = Path::new(MEGABIT);
-        for _ in 0..100 {
-            path.second(MEGABIT, 0.06, 70);
-        }
-        assert_eq!(path.estimate.bandwidth(), MEGABIT);
-    }
-
-    #[test]
-    fn what_was_too_much_is_tried_again_and_each_time_later() {
-        let mut path = Path::new(2 * MEGABIT);
-        let mut failures = Vec::new();
-        for second in 0..200 {
-            // A picture of 1.5 Mbit/s on a path of 1; without it there is only sound.
-            let shows = path.estimate.bandwidth() > 1_500_000;
-            let (rate, loss) = if shows { (1_500_000, 0.33) } else { (60_000, 0.0) };
-            path.second(rate, loss, 50);
-            if shows {
-                failures.push(second);
-            }
-        }
-        assert!((3..10).contains(&failures.len()), "{failures:?}");
-        let pauses: Vec<i32> = failures.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(pauses.windows(2).all(|pair| pair[1] >= pair[0]), "{pauses:?}");
+impl Ceiling {
+    fn is_near(&self, rate: u64) -> bool {
+        rate > self.rate / 10 * 9
     }
 }

@@ -122,6 +122,9 @@ impl MediaRouter {
         let Some(publication) = &mut member.publications[packet.kind.index()] else { return };
         let remarks = publication.layers[packet.layer.min(LAYERS - 1)].note(packet);
         let resumes = publication.stall.came(packet.arrival);
+        if publication.excess.stopped {
+            return;
+        }
         let froze = remarks.froze && packet.kind == Kind::Video;
         let mut began_late = false;
         let source = publication.source(packet.layer);

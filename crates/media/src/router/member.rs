@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::estimate::Estimate;
+use super::estimate::{Estimate, Wanted};
 use super::layer::Layer;
+use super::request::{Excess, Request};
 use super::stall::Stall;
 use super::{LegId, Reception, RoomId};
 use crate::leg::{Leg, Packet, SlotId, Temporal};
@@ -38,8 +39,8 @@ pub(super) struct Member {
     pub(super) bandwidth: Option<u64>,
     /// Where it is estimated by reports.
     pub(super) estimate: Option<Estimate>,
-    /// What would be of use to it, in bits per second.
-    pub(super) desired: u64,
+    /// What there is to send to it.
+    pub(super) wanted: Wanted,
     /// When its bandwidth is shared out again, where there is something to choose.
     pub(super) share: Option<Instant>,
     /// What it wants of others, where that is not everything.
@@ -47,6 +48,8 @@ pub(super) struct Member {
     pub(super) permission: Permission,
     pub(super) sends_only: bool,
     pub(super) owner: Option<u64>,
+    /// What its video is asked for.
+    pub(super) request: Request,
     pub(super) clock: CaptureClock,
     /// Whom it gets, if it has two lines only.
     pub(super) selected: Option<Key>,
@@ -94,6 +97,7 @@ pub(super) struct Publication {
     pub(super) source: u32,
     pub(super) layers: [Layer; LAYERS],
     pub(super) stall: Stall,
+    pub(super) excess: Excess,
     pub(super) subscribers: Vec<Subscriber>,
 }
 
@@ -129,6 +133,8 @@ pub(super) struct Subscriber {
     pub(super) bytes: u64,
     /// Times that its pictures stood still.
     pub(super) freezes: u64,
+    /// What of its path there is for this publication at most, in bits per second, where that is known.
+    pub(super) share: Option<u64>,
 }
 
 impl Subscriber {
@@ -143,6 +149,7 @@ impl Subscriber {
             packets: 0,
             bytes: 0,
             freezes: 0,
+            share: None,
         }
     }
 
@@ -173,7 +180,8 @@ impl Member {
         let layers = self.publications.iter().flatten().flat_map(|it| &it.layers);
         let key_frames = layers.filter_map(|layer| layer.key_frames.poll_timeout()).min();
         let stall = self.publications.iter().flatten().filter_map(Publication::stalls_at).min();
-        let dues = [self.engine, self.deadlines.first(), key_frames, self.share, stall];
+        let request = self.request.due;
+        let dues = [self.engine, self.deadlines.first(), key_frames, self.share, stall, request];
         dues.into_iter().flatten().min()
     }
 }

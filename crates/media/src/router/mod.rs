@@ -15,8 +15,10 @@ mod key_frames;
 mod layer;
 mod member;
 mod output;
+mod queue;
 mod reception;
 mod report;
+mod request;
 mod selection;
 mod stall;
 mod subscribe;
@@ -37,8 +39,9 @@ pub use report::{LayerReport, LegReport, PublicationReport, Quality, Subscriptio
 use crate::leg::{self, Failure, Leg};
 use crate::{CaptureClock, Kind, Speakers};
 use demux::Demux;
-use estimate::Estimate;
+use estimate::{Estimate, Wanted};
 use member::{Deadlines, Key, Member, Permission, Turn};
+use request::Request;
 
 /// Buffers that are kept, and how large they are: what takes little would have to grow.
 const SPARE: usize = 4096;
@@ -126,7 +129,8 @@ pub struct LegOptions {
     /// What its path may carry at first, in bits per second. `None`: its bandwidth is not estimated,
     /// and everything is sent.
     pub first_bitrate: Option<u64>,
-    /// The most video that it should send, in bits per second.
+    /// The most video that it should send, in bits per second. Who sends half as much again for three
+    /// seconds is stopped, until it keeps to it.
     pub bitrate_limit: Option<u64>,
     /// Its video may come in several sizes. Not for skyway-js, whose video vanishes.
     pub simulcast: bool,
@@ -163,6 +167,8 @@ pub struct Traffic {
     pub messages: u64,
     /// Messages of others that it did not get, because it is too slow.
     pub messages_lost: u64,
+    /// Times that its pictures went to nobody, because it sent far more than it may.
+    pub excesses: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -260,7 +266,7 @@ impl MediaRouter {
             traffic: Traffic::default(),
             bandwidth: options.first_bitrate,
             estimate: options.first_bitrate.map(Estimate::new),
-            desired: 0,
+            wanted: Wanted::default(),
             share: None,
             receptions: BTreeMap::new(),
             selected: None,
@@ -268,6 +274,7 @@ impl MediaRouter {
             permission: Permission { publishers: options.publishers, refused: false },
             sends_only: options.sends_only,
             owner: options.owner,
+            request: Request::default(),
         });
         self.keys.insert(leg, key);
         self.demux.add(user, key);
@@ -437,14 +444,17 @@ impl MediaRouter {
             CloseReason::Lost
         } else {
             let (drives, shares) = (is_over(member.engine), is_over(member.share));
+            let requests = is_over(member.request.due);
             if drives {
                 // It tells its next time when it is driven.
                 member.engine = None;
                 self.mark(key);
             }
             if shares {
-                self.members[key].share = Some(now + bandwidth::INTERVAL);
-                self.allocate(key);
+                self.share(now, key);
+            }
+            if requests {
+                self.request(now, key);
             }
             self.look_for_stalls(now, key);
             self.ask_for_key_frames(key);

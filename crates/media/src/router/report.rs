@@ -54,7 +54,7 @@ pub struct PublicationReport {
     pub codec: Codec,
     /// Its sizes, the smallest first.
     pub layers: Vec<LayerReport>,
-    /// Nothing comes, although somebody waits for it.
+    /// Nothing comes, although somebody waits for it; or far more than may come, and is not forwarded.
     pub stalled: bool,
 }
 
@@ -110,7 +110,7 @@ impl MediaRouter {
                 kind,
                 codec: publication.codec,
                 layers,
-                stalled: publication.stall.stalled,
+                stalled: publication.stall.stalled || publication.excess.stopped,
             })
         });
         let subscriptions = member.subscriptions.iter().filter_map(|it| {
@@ -125,6 +125,7 @@ impl MediaRouter {
                 kind: it.kind,
                 layer: subscriber.and_then(|it| it.current),
                 paused: publication.stall.stalled
+                    || publication.excess.stopped
                     || subscriber.is_none_or(|it| it.wanted.is_none()),
                 freezes: subscriber.map_or(0, |it| it.freezes),
                 packets: subscriber.map_or(0, |it| it.packets),

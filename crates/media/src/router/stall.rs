@@ -48,19 +48,26 @@ impl MediaRouter {
                 continue;
             }
             publication.stall.stalled = true;
-            if kind == Kind::Audio {
-                // What comes next is understood as it is.
-                continue;
+            // Sound that comes next is understood as it is.
+            if kind == Kind::Video {
+                self.stop(key);
             }
-            let mut stopped = Vec::new();
-            for subscriber in &mut publication.subscribers {
-                subscriber.current = None;
-                stopped.push((subscriber.member, subscriber.slot));
-            }
-            for (member, slot) in stopped {
-                if let Some(member) = self.members.get_mut(member) {
-                    member.leg.pause(slot);
-                }
+        }
+    }
+
+    /// A member's pictures stop for everybody.
+    pub(super) fn stop(&mut self, key: Key) {
+        let Some(publication) = &mut self.members[key].publications[Kind::Video.index()] else {
+            return;
+        };
+        let mut stopped = Vec::new();
+        for subscriber in &mut publication.subscribers {
+            subscriber.current = None;
+            stopped.push((subscriber.member, subscriber.slot));
+        }
+        for (member, slot) in stopped {
+            if let Some(member) = self.members.get_mut(member) {
+                member.leg.pause(slot);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::bandwidth;
 use super::member::{Key, LAYERS, Member, Publication, Subscriber, Subscription};
+use super::request::Excess;
 use super::stall::Stall;
 use super::{Event, LegId, MediaRouter, Output, RoomId};
 use crate::leg::{Label, SlotId};
@@ -99,10 +100,14 @@ impl MediaRouter {
             source,
             layers: Default::default(),
             stall: Stall::new(now),
+            excess: Excess::default(),
             subscribers: Vec::new(),
         });
         let leg = member.id;
         self.outputs.push_back(Output::Event(Event::Published { leg, kind }));
+        if kind == Kind::Video {
+            self.begin_requests(now, key);
+        }
     }
 
     pub(super) fn unpublish(&mut self, key: Key, kind: Kind) {

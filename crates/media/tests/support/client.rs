@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use peerway_media::{Codec, Kind, LegId, Transport};
+use str0m::bwe::BweKind;
 use str0m::change::SdpOffer;
 use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::media::{MediaKind, Mid};
@@ -82,6 +83,10 @@ pub struct Client {
     pub mute: bool,
     /// Nothing is sent any more.
     pub stalled: bool,
+    /// It sends no more video than it was asked for.
+    pub heeds: bool,
+    /// What it was asked to send at most, each time, in bits per second.
+    pub limits: Vec<(Instant, u64)>,
     /// Its answers do not tell its sources.
     pub undeclared: bool,
     /// What others send comes on its own two lines.
@@ -135,6 +140,8 @@ impl Client {
             offers: Vec::new(),
             mute: false,
             stalled: false,
+            heeds: false,
+            limits: Vec::new(),
             undeclared: false,
             two_lines: false,
             messages: Vec::new(),
@@ -377,9 +384,16 @@ impl Client {
             }
             let key = std::mem::take(&mut camera.key);
             camera.time += u32::try_from((camera.interval.as_micros() * 9 + 50) / 100).unwrap();
-            for part in 0..camera.packets {
-                let last = part + 1 == camera.packets;
+            // With headers, and what sound takes.
+            let limit = self.limits.last().filter(|_| self.heeds).map(|(_, limit)| limit - 60_000);
+            let most = limit.map_or(usize::MAX, |limit| {
+                (u128::from(limit) * camera.interval.as_micros() / 8_000_000) as usize
+            });
+            let packets = camera.packets.min(most.div_ceil(1150));
+            for part in 0..packets {
+                let last = part + 1 == packets;
                 let mut payload = picture::packet(camera.frame, key, part, last && !camera.even);
+                payload.truncate((most / packets).saturating_sub(50).max(20));
                 if camera.codec != Codec::Vp8 {
                     payload = picture::packet_in(camera.codec, camera.frame, key, part, last);
                 }
@@ -435,6 +449,9 @@ impl Client {
                     self.camera.key = true;
                 }
                 Output::Event(Event::Closed) => self.closed = true,
+                Output::Event(Event::EgressBitrateEstimate(BweKind::Remb { estimate, .. })) => {
+                    self.limits.push((now, estimate.as_u64()));
+                }
                 Output::Event(Event::ChannelOpen(id, label)) => {
                     self.channels.insert(label, id);
                 }

@@ -30,8 +30,8 @@ pub struct SfuConfig {
     /// Members of one room that may publish at the same time; 0 for any number. `[[app]]` may
     /// differ.
     pub publishers_per_room: usize,
-    /// Bits per second that browsers are asked to send at most; 0 for any number. `[[app]]` may
-    /// differ.
+    /// Bits per second that browsers are asked to send at most; 0 for any number. Video of who sends
+    /// half as much again for three seconds goes to nobody until it is less. `[[app]]` may differ.
     pub bitrate_per_publisher: u64,
     /// Members that can be connected at the same time, in all; each costs about 250 kB of memory. 0
     /// for any number.

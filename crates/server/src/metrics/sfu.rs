@@ -33,6 +33,7 @@ pub struct SfuMetrics {
     nacks: Family<DirectionLabel, Counter>,
     plis: Family<DirectionLabel, Counter>,
     freezes: Counter,
+    excesses: Counter,
     strays: Counter,
     handed_over: Counter,
     calls: Counter,
@@ -65,6 +66,7 @@ pub(crate) struct SfuQuality {
     pub(crate) nacks: [u64; 2],
     pub(crate) plis: [u64; 2],
     pub(crate) freezes: u64,
+    pub(crate) excesses: u64,
 }
 
 impl SfuQuality {
@@ -77,6 +79,7 @@ impl SfuQuality {
             nacks: more(self.nacks, before.nacks),
             plis: more(self.plis, before.plis),
             freezes: self.freezes.saturating_sub(before.freezes),
+            excesses: self.excesses.saturating_sub(before.excesses),
         }
     }
 
@@ -88,6 +91,7 @@ impl SfuQuality {
             self.plis[way] += other.plis[way];
         }
         self.freezes += other.freezes;
+        self.excesses += other.excesses;
     }
 }
 
@@ -117,6 +121,11 @@ impl SfuMetrics {
         it.register("nacks", "Requests to repeat packets, by the way of media", self.nacks.clone());
         it.register("plis", "Requests for key frames, by the way of media", self.plis.clone());
         it.register("freezes", "Times that a member's pictures stood still", self.freezes.clone());
+        it.register(
+            "excesses",
+            "Times that a publisher sent far more video than it may, and was not forwarded",
+            self.excesses.clone(),
+        );
         it.register("strays", "Datagrams that were for nobody", self.strays.clone());
         it.register(
             "handed_over",
@@ -163,6 +172,7 @@ impl SfuMetrics {
             self.plis.get_or_create(&labels).inc_by(quality.plis[index]);
         }
         self.freezes.inc_by(quality.freezes);
+        self.excesses.inc_by(quality.excesses);
     }
 
     /// A member more.

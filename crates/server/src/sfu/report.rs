@@ -99,6 +99,7 @@ impl Sample {
             nacks: [report.incoming.repairs_wanted, report.outgoing.repairs_wanted],
             plis: [traffic.key_frames_asked, traffic.key_frames_wanted],
             freezes: report.subscriptions.iter().map(|it| it.freezes).sum(),
+            excesses: traffic.excesses,
         };
         let new = quality.since(&self.quality);
         self.quality = quality;
