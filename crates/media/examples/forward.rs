@@ -133,6 +133,8 @@ impl Bench {
                         // What is sent is gone, as on a socket.
                         if !is_rtp || self.full {
                             transmits.push(transmit);
+                        } else {
+                            self.router.recycle(transmit.data);
                         }
                     }
                     Output::Event(event) => events.push(event),

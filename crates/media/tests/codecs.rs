@@ -66,6 +66,42 @@ fn pictures_of_every_format_begin_with_one_that_needs_no_other() {
     }
 }
 
+/// Of VP9, one for each picture.
+fn picture_ids(world: &World, to: LegId, from: LegId) -> Vec<u16> {
+    let track = world.client(to).track(from, Kind::Video);
+    let packets = track.map_or(&[][..], |track| &track.packets);
+    let id = |payload: &[u8]| u16::from_be_bytes([payload[1] & 0x7f, payload[2]]);
+    let mut ids: Vec<u16> = packets.iter().map(|packet| id(&packet.payload)).collect();
+    ids.dedup();
+    ids
+}
+
+#[test]
+fn numbers_of_vp9_pictures_go_on_over_a_pause_and_another_publisher() {
+    let mut world = World::default();
+    let ann = join(&mut world, 1, Codec::Vp9, true);
+    let bob = join(&mut world, 2, Codec::Vp9, false);
+    world.run(SECOND * 2);
+    let wish = |video| Reception { audio: true, video };
+    world.router.handle_reception(world.now, bob, ann, wish(VideoWish::Off));
+    world.run(SECOND);
+    world.router.handle_reception(world.now, bob, ann, wish(VideoWish::Any));
+    world.run(SECOND);
+    let ids = picture_ids(&world, bob, ann);
+    assert!(ids.len() > 60, "{}", ids.len());
+    assert_eq!(ids, (0..).take(ids.len()).collect::<Vec<u16>>());
+    // Her line is for the next one.
+    world.router.handle_leave(world.now, ann);
+    world.run(SECOND);
+    let carol = join(&mut world, 3, Codec::Vp9, true);
+    world.run(SECOND * 2);
+    let others = picture_ids(&world, bob, carol);
+    assert!(others.len() > 30, "{}", others.len());
+    assert!(others.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    let first = usize::from(others[0]);
+    assert!((ids.len()..ids.len() + 3).contains(&first), "{first} after {}", ids.len());
+}
+
 #[test]
 fn sound_of_telephones_goes_through() {
     for codec in [Codec::Pcmu, Codec::Pcma] {
