@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::feedback::Reception;
+use super::gaps::Gaps;
 use super::history::History;
 use crate::Clock;
 
@@ -43,6 +44,7 @@ pub(super) struct Line {
     /// Packets that the last one told of.
     told: u64,
     reception: Option<Reception>,
+    gaps: Gaps,
     loss: Loss,
 }
 
@@ -94,12 +96,20 @@ impl Line {
             next_report: 0,
             told: 0,
             reception: None,
+            gaps: Gaps::default(),
             loss: Loss::default(),
         }
     }
 
     /// A packet goes out for the first time.
-    pub(super) fn count(&mut self, timestamp: u32, captured: Instant, payload: usize) {
+    pub(super) fn count(
+        &mut self,
+        sequence: u64,
+        timestamp: u32,
+        captured: Instant,
+        payload: usize,
+    ) {
+        self.gaps.sent(sequence);
         self.packets += 1;
         self.bytes += payload as u64;
         self.newest = Some((timestamp, captured));
@@ -140,8 +150,9 @@ impl Line {
         // More than went out cannot be what is meant.
         let since = if u64::from(since) <= self.packets { since } else { 0 };
         #[expect(clippy::cast_precision_loss, reason = "packets of some seconds")]
-        let packets = since as f32;
-        let loss = Loss { packets, lost: packets * f32::from(reception.loss) / 256.0 };
+        let (packets, missing) = (since as f32, self.gaps.reported(reception.highest) as f32);
+        let lost = (packets * f32::from(reception.loss) / 256.0 - missing).max(0.0);
+        let loss = Loss { packets, lost };
         self.loss.add(loss);
         (loss, self.round_trip(now, reception))
     }
@@ -193,6 +204,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_lost_before_it_came_here_is_no_loss_of_the_path() {
+        let now = Instant::now();
+        let mut line = line(0);
+        // Each fourth does not come.
+        for sequence in (0..400).filter(|number| number % 4 != 2) {
+            line.count(sequence, 0, now, 100);
+        }
+        let report = |highest, loss| Reception { loss, highest, ..Reception::default() };
+        line.heard(now, report(99, 64));
+        line.take_arrival();
+        line.heard(now, report(199, 64));
+        assert!(line.take_arrival().loss < 0.001);
+        line.heard(now, report(299, 128));
+        assert!((line.take_arrival().loss - 0.25).abs() < 0.01, "the path lost as many again");
+    }
+
+    #[test]
     fn the_time_there_and_back_is_that_of_a_report_and_its_answer() {
         let start = Instant::now();
         let mut line = line(10);
@@ -213,10 +241,10 @@ mod tests {
         let now = Instant::now();
         let mut line = line(0);
         assert_eq!(line.timestamp(Clock::VIDEO, now), None);
-        line.count(u32::MAX, now, 100);
+        line.count(1, u32::MAX, now, 100);
         let later = now + Duration::from_millis(100);
         assert_eq!(line.timestamp(Clock::VIDEO, later), Some(8999));
-        line.count(7, later, 100);
+        line.count(2, 7, later, 100);
         assert_eq!(line.timestamp(Clock::VIDEO, now), Some(7), "captured in the future");
     }
 }

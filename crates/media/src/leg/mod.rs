@@ -7,6 +7,7 @@
 mod channels;
 mod feedback;
 mod format;
+mod gaps;
 mod gate;
 mod header;
 mod history;

@@ -83,7 +83,7 @@ mod tests {
         let mut compound = Vec::new();
         write(&mut compound, now, &wall, &mut line, Clock::VIDEO);
         assert!(compound.is_empty() && line.owes_report, "nothing was sent");
-        line.count(1000, now, 300);
+        line.count(1, 1000, now, 300);
         write(&mut compound, now + Duration::from_secs(1), &wall, &mut line, Clock::VIDEO);
         let seconds = (2_208_988_802_u32).to_be_bytes();
         assert_eq!(compound[..8], [0x80, 200, 0, 6, 1, 2, 3, 4]);

@@ -131,7 +131,7 @@ impl Leg {
             }
             #[expect(clippy::cast_possible_truncation, reason = "RTP timestamps wrap")]
             let timestamp = sent.numbers.timestamp as u32;
-            line.count(timestamp, sent.packet.wallclock, sent.packet.len());
+            line.count(sent.numbers.sequence, timestamp, sent.packet.wallclock, sent.packet.len());
             *owes |= line.owes_report;
             // Sound that comes late is of no use.
             if kind == Kind::Video && line.repairs.is_some() {

@@ -1,0 +1,77 @@
+//! Numbers that did not go out in their turn, because they did not come: a receiver reports them as lost, but it was
+//! not its path that lost them.
+
+use std::collections::VecDeque;
+
+/// Gaps that are remembered; a member reports each second or more often.
+const REMEMBERED: usize = 64;
+
+/// See the module documentation.
+#[derive(Debug, Default)]
+pub(super) struct Gaps {
+    newest: Option<u64>,
+    /// The number behind each gap, and how many are missing up to there since the beginning.
+    behind: VecDeque<(u64, u64)>,
+    total: u64,
+    /// What was counted up to the last report.
+    told: u64,
+}
+
+impl Gaps {
+    /// This number goes out.
+    pub(super) fn sent(&mut self, sequence: u64) {
+        let missing = self.newest.map_or(0, |newest| sequence.saturating_sub(newest + 1));
+        self.newest = self.newest.max(Some(sequence));
+        if missing > 0 {
+            self.total += missing;
+            if self.behind.len() == REMEMBERED {
+                self.behind.pop_front();
+            }
+            self.behind.push_back((sequence, self.total));
+        }
+    }
+
+    /// A report is about all up to this number, of which 16 bits count: how many of those since the last report
+    /// had not gone out in their turn.
+    pub(super) fn reported(&mut self, highest: u32) -> u64 {
+        let Some(newest) = self.newest else { return 0 };
+        let ago = newest.wrapping_sub(highest.into()) & 0xffff;
+        let highest = newest.saturating_sub(ago);
+        let known = self.behind.iter().rev().find(|(behind, _)| *behind <= highest);
+        let total = known.map_or(self.told, |(_, total)| *total);
+        let since = total.saturating_sub(self.told);
+        self.told = self.told.max(total);
+        since
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_not_come_is_told_with_the_report_about_it() {
+        let mut gaps = Gaps::default();
+        for sequence in [65_530, 65_531, 65_534, 65_537, 65_538] {
+            gaps.sent(sequence);
+        }
+        assert_eq!(gaps.reported(65_531), 0);
+        assert_eq!(gaps.reported(65_534), 2);
+        assert_eq!(gaps.reported(65_534), 0, "it is told once");
+        assert_eq!(gaps.reported(1), 2, "the receiver counts in 16 bits");
+        gaps.sent(65_536);
+        gaps.sent(65_539);
+        assert_eq!(gaps.reported(3), 0, "what comes late makes no gap");
+    }
+
+    #[test]
+    fn gaps_without_end_take_no_more_room() {
+        let mut gaps = Gaps::default();
+        for sequence in 0..1000 {
+            gaps.sent(sequence * 2);
+        }
+        assert_eq!(gaps.behind.len(), REMEMBERED);
+        assert_eq!(gaps.reported(1998), 999);
+        assert_eq!(gaps.reported(1998), 0);
+    }
+}
