@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const PATIENCE_MS = 20_000;
+const LOADS = 5;
 let idsGiven = 0;
 
 export const freshId = (name = 'peer') => `${name}-${process.pid}-${(idsGiven += 1)}`;
@@ -21,8 +22,22 @@ export class Tab {
     page.on('pageerror', (error) => this.#console.push(`uncaught: ${error.message}`));
   }
 
+  // Chromium drops what it loads when an interface of its host appears, as they do while a network is being made.
   async load(url) {
-    await this.page.goto(url);
+    let dropped = false;
+    const note = (request) => (dropped ||= /ERR_NETWORK_CHANGED/.test(request.failure()?.errorText));
+    this.page.on('requestfailed', note);
+    for (let left = LOADS; left > 0; left -= 1) {
+      dropped = false;
+      const failure = await this.page.goto(url).then(
+        () => undefined,
+        (error) => error,
+      );
+      dropped ||= /ERR_NETWORK_CHANGED/.test(failure?.message);
+      if (failure && (!dropped || left === 1)) throw failure;
+      if (!dropped) break;
+    }
+    this.page.off('requestfailed', note);
   }
 
   async close() {
