@@ -151,8 +151,8 @@ impl Line {
         let since = if u64::from(since) <= self.packets { since } else { 0 };
         #[expect(clippy::cast_precision_loss, reason = "packets of some seconds")]
         let (packets, missing) = (since as f32, self.gaps.reported(reception.highest) as f32);
-        let lost = (packets * f32::from(reception.loss) / 256.0 - missing).max(0.0);
-        let loss = Loss { packets, lost };
+        let reported = packets * f32::from(reception.loss) / 256.0;
+        let loss = Loss { packets, lost: (reported - missing).max(0.0) };
         self.loss.add(loss);
         (loss, self.round_trip(now, reception))
     }
