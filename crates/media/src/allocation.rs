@@ -153,20 +153,23 @@ mod tests {
         assert_eq!(allocate(1000, &[demand(&[], None), demand(&[100], None)]), [None, Some(0)]);
     }
 
+    fn demands() -> impl Strategy<Value = Vec<Demand>> {
+        let demand = (prop::collection::vec(1..1000_u64, 0..4), 0..3_u8).prop_map(
+            |(mut layers, priority)| {
+                layers.sort_unstable();
+                Demand { layers, priority, current: None }
+            },
+        );
+        prop::collection::vec(demand, 0..6)
+    }
+
     proptest! {
         /// What the next step takes is enough for more, and what is there was not.
         #[test]
         fn the_next_step_is_one(
             available in 0..5000_u64,
-            wants in prop::collection::vec((prop::collection::vec(1..1000_u64, 0..4), 0..3_u8), 0..6),
+            demands in demands(),
         ) {
-            let demands: Vec<Demand> = wants
-                .into_iter()
-                .map(|(mut layers, priority)| {
-                    layers.sort_unstable();
-                    Demand { layers, priority, current: None }
-                })
-                .collect();
             let granted = allocate(available, &demands);
             let all = demands.iter().zip(&granted).all(|(demand, granted)| {
                 granted.map_or(0, |layer| layer + 1) == demand.layers.len()
@@ -182,15 +185,8 @@ mod tests {
         #[test]
         fn the_sum_fits(
             available in 0..5000_u64,
-            wants in prop::collection::vec((prop::collection::vec(1..1000_u64, 0..4), 0..3_u8), 0..6),
+            demands in demands(),
         ) {
-            let demands: Vec<Demand> = wants
-                .into_iter()
-                .map(|(mut layers, priority)| {
-                    layers.sort_unstable();
-                    Demand { layers, priority, current: None }
-                })
-                .collect();
             let granted = allocate(available, &demands);
             let sum: u64 = granted
                 .iter()
