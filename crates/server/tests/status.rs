@@ -1,6 +1,6 @@
 //! What the operator sees: health, metrics, the status page.
 
-use crate::support::{Request, TestServer, millis, stream_of};
+use crate::support::{Answer, Request, TestServer, millis, stream_of};
 
 #[tokio::test]
 async fn health_is_ok_while_the_node_answers() {
@@ -144,6 +144,31 @@ async fn who_has_the_sdk_already_is_told_so() {
         assert_eq!(answer.header("etag"), Some(tag));
     }
     assert_eq!(asked(r#""x""#.to_owned()).send(&server).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_reads_gzip_gets_the_sdk_in_it() {
+    let server = TestServer::start().await;
+    let plain = server.get("/peerway.js").await;
+    assert_eq!(plain.header("content-encoding"), None);
+    assert_eq!(plain.header("vary"), Some("Accept-Encoding"));
+    let size = |answer: &Answer| answer.header("content-length").unwrap().parse::<usize>().unwrap();
+    let asked = |codings: &str| Request::get("/peerway.js").header("Accept-Encoding", codings);
+    for codings in ["gzip", "deflate, GZIP;q=0.5, br"] {
+        let packed = asked(codings).send(&server).await;
+        assert_eq!(packed.header("content-encoding"), Some("gzip"), "{codings}");
+        assert_eq!(packed.header("content-type"), plain.header("content-type"));
+        assert_eq!(packed.body, plain.body);
+        assert!(size(&packed) < 27_000 && size(&plain) > 50_000, "{}", size(&packed));
+        let tag = packed.header("etag").unwrap();
+        assert_ne!(Some(tag), plain.header("etag"));
+        assert_eq!(asked(codings).header("If-None-Match", tag).send(&server).await.status, 304);
+    }
+    for codings in ["br", "gzip;q=0", "gzip;q=no"] {
+        let answer = asked(codings).send(&server).await;
+        assert_eq!(answer.header("content-encoding"), None, "{codings}");
+        assert_eq!(answer.body, plain.body);
+    }
 }
 
 #[tokio::test]

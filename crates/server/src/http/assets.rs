@@ -1,6 +1,7 @@
 //! Files inside the program: the browser SDK and the page at `/`. Both are built by Node and
 //! committed as built, so that building the server needs no Node.
 
+use std::io::Write;
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest;
@@ -10,6 +11,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::edge::Edge;
 
@@ -58,36 +62,75 @@ fn file(asset: &'static Asset) -> MethodRouter<Arc<Edge>> {
 struct Asset {
     kind: &'static str,
     body: &'static str,
-    /// Of the content, so that it is the same on all nodes and after a restart.
-    tag: OnceLock<String>,
+    /// Made when first asked for.
+    plain: OnceLock<Form>,
+    gzip: OnceLock<Form>,
+}
+
+/// What is sent of a file.
+struct Form {
+    bytes: Bytes,
+    /// Of the content, so that it is the same on all nodes and after a restart. Each form has its
+    /// own (RFC 9110, 8.8.3.3).
+    tag: String,
 }
 
 impl Asset {
     const fn new(kind: &'static str, body: &'static str) -> Self {
-        Self { kind, body, tag: OnceLock::new() }
+        Self { kind, body, plain: OnceLock::new(), gzip: OnceLock::new() }
     }
 
     /// The file, or 304 where the client has it already: it is asked each time, so that a server
     /// and its page never differ for longer than a reload.
     fn answer(&self, asked: &HeaderMap) -> Response {
-        let tag = self.tag.get_or_init(|| tag_of(self.body));
+        let gzip = takes_gzip(asked);
+        let form = if gzip { self.gzip() } else { self.plain() };
         let headers = [
-            (header::ETAG, tag.as_str()),
+            (header::ETAG, form.tag.as_str()),
             (header::CACHE_CONTROL, "no-cache"),
+            (header::VARY, "Accept-Encoding"),
             (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ];
         let known = asked.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
-        if known.is_some_and(|known| has_tag(known, tag)) {
+        if known.is_some_and(|known| has_tag(known, &form.tag)) {
             return (StatusCode::NOT_MODIFIED, headers).into_response();
         }
-        (headers, [(header::CONTENT_TYPE, self.kind)], self.body).into_response()
+        let body = (headers, [(header::CONTENT_TYPE, self.kind)], form.bytes.clone());
+        if gzip {
+            return ([(header::CONTENT_ENCODING, "gzip")], body).into_response();
+        }
+        body.into_response()
+    }
+
+    fn plain(&self) -> &Form {
+        let body = Bytes::from_static(self.body.as_bytes());
+        self.plain.get_or_init(|| Form { tag: tag_of(self.body, ""), bytes: body })
+    }
+
+    fn gzip(&self) -> &Form {
+        self.gzip.get_or_init(|| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            let written = encoder.write_all(self.body.as_bytes());
+            let bytes = written.and_then(|()| encoder.finish()).expect("a Vec takes all");
+            Form { tag: tag_of(self.body, "-gzip"), bytes: bytes.into() }
+        })
     }
 }
 
-fn tag_of(body: &str) -> String {
+/// Whether `Accept-Encoding` names gzip and does not rule it out (RFC 9110, 12.5.3).
+fn takes_gzip(asked: &HeaderMap) -> bool {
+    let lists = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|it| it.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
+        name.trim().eq_ignore_ascii_case("gzip") && weight.parse().is_ok_and(|q: f32| q > 0.0)
+    })
+}
+
+fn tag_of(body: &str, form: &str) -> String {
     let hash = digest::digest(&digest::SHA256, body.as_bytes());
-    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]))
+    format!("\"{}{form}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]))
 }
 
 /// RFC 9110, 13.1.2: a list, compared weakly, because a proxy that compresses makes a tag weak.

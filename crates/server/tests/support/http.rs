@@ -1,5 +1,8 @@
 //! An HTTP/1.1 client that shows chunks as they come.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::{BoxIo, TestServer, within};
@@ -118,6 +121,10 @@ impl Streaming {
         let size = self.head.header("content-length").map_or(0, |size| size.parse().unwrap());
         let mut body = vec![0; size];
         within("the body", self.io.read_exact(&mut body)).await.unwrap();
+        if self.head.header("content-encoding") == Some("gzip") {
+            GzDecoder::new(body.as_slice()).read_to_string(&mut self.head.body).unwrap();
+            return;
+        }
         self.head.body = String::from_utf8(body).unwrap();
     }
 
