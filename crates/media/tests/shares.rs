@@ -72,8 +72,9 @@ fn where_one_picture_has_room_it_is_of_who_speaks() {
     world.run(SECOND * 40);
     let of = |leg| received(&world, carol, leg, SECOND * 10);
     let (silent, speaks) = (of(ann), of(bob));
-    // Now and then it is tried whether there is room for both.
-    assert!(speaks > 600 && silent < speaks / 2, "{speaks} and {silent}");
+    // Now and then it is tried whether there is room for both, which costs the picture that is there seconds.
+    // From 600 on, for the sizes of handshakes are chance.
+    assert!(speaks > 560 && silent < speaks / 2, "{speaks} and {silent}");
 }
 
 #[test]
