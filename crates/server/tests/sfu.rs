@@ -58,6 +58,23 @@ async fn a_member_whose_network_lets_no_udp_through_comes_by_tcp() {
 }
 
 #[tokio::test]
+async fn members_on_ipv6_and_on_ipv4_are_in_one_room() {
+    let both = ["127.0.0.1:0", "[::1]:0"].map(|it| it.parse().unwrap());
+    let server = server(|config| config.sfu.udp = Some(both.into())).await;
+    let ann = Member::join(&server, "ann", "r", BOTH, Path::Udp6).await;
+    let ben = Member::join(&server, "ben", "r", BOTH, Path::Udp6).await;
+    let cat = Member::join(&server, "cat", "r", BOTH, Path::Udp).await;
+    for member in [&ann, &ben, &cat] {
+        member
+            .until("packets of both others", |client| {
+                client.tracks.len() == 4 && client.tracks.values().all(|it| it.packets.len() > 10)
+            })
+            .await;
+    }
+    server.assert_well().await;
+}
+
+#[tokio::test]
 async fn a_room_lives_in_one_thread_wherever_its_datagrams_come() {
     let server = server(|config| config.sfu.workers = Some(3)).await;
     let mut members = Vec::new();

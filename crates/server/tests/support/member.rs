@@ -33,6 +33,8 @@ struct Shared {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Path {
     Udp,
+    /// Over IPv6 alone.
+    Udp6,
     Tcp,
 }
 
@@ -60,10 +62,11 @@ impl Member {
             socket.send(&frame.to_string()).await;
         }
         // On TCP it is only a name that the engine wants.
-        let bound = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let own = if path == Path::Udp6 { "[::1]:0" } else { "127.0.0.1:0" };
+        let bound = UdpSocket::bind(own).await.unwrap();
         let address = bound.local_addr().unwrap();
         let link = match path {
-            Path::Udp => Link::Udp(bound),
+            Path::Udp | Path::Udp6 => Link::Udp(bound),
             Path::Tcp => Link::Tcp(None, Vec::new()),
         };
         let shared = Arc::new(Shared {
