@@ -132,6 +132,44 @@ fn forge(undeclared: bool) {
     assert!(closed(&world).is_empty());
 }
 
+/// Whether the last second has all pictures.
+fn assert_shown(world: &World, from: LegId, to: LegId) {
+    let since = world.now - SECOND;
+    let pictures = world.client(to).pictures(from);
+    let shown = pictures.iter().filter(|picture| picture.at > since).count();
+    assert!(shown >= 29, "{shown}");
+}
+
+/// The world looks at each number that is sent.
+#[test]
+fn a_new_source_that_an_answer_tells_goes_on_with_new_numbers() {
+    let (mut world, ann, bob) = pair();
+    for source in 1..4 {
+        world.client_mut(ann).change_source(source);
+        // Who comes makes offers to all.
+        world.join(10 + u64::from(source), BOTH, GOOD);
+        world.run(SECOND * 3);
+        assert_shown(&world, ann, bob);
+    }
+}
+
+#[test]
+fn a_new_source_after_a_silence_goes_on_with_new_numbers() {
+    let mut world = World::default();
+    let ann = world.join(1, BOTH, GOOD);
+    world.client_mut(ann).undeclared = true;
+    let bob = world.join(2, NOTHING, GOOD);
+    world.run(SECOND * 2);
+    for source in 1..4 {
+        world.client_mut(ann).stalled = true;
+        world.run(SECOND * 3);
+        world.client_mut(ann).stalled = false;
+        world.client_mut(ann).change_source(source);
+        world.run(SECOND * 3);
+        assert_shown(&world, ann, bob);
+    }
+}
+
 #[test]
 fn noise_from_a_members_address_changes_nothing() {
     let (mut world, ann, bob) = pair();

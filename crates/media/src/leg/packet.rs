@@ -22,6 +22,8 @@ const IDR_SLICE: u8 = 5;
 #[derive(Debug)]
 pub(crate) struct Packet {
     pub(crate) kind: Kind,
+    /// Under which it came (RFC 3550, section 3).
+    pub(crate) ssrc: u32,
     /// Which of its sizes, the smallest first.
     pub(crate) layer: usize,
     /// Unwrapped.
@@ -117,6 +119,7 @@ impl Leg {
         let level = received.audio_level.map(|level| u8::from(voice) << 7 | level.unsigned_abs());
         Some(Packet {
             kind,
+            ssrc: *packet.header.ssrc,
             layer,
             sequence: *packet.seq_no,
             timestamp: packet.time.numer(),

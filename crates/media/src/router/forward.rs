@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::member::{Key, LAYERS, Turn};
+use super::member::{Key, LAYERS, Subscriber, Turn};
 use super::{CloseReason, Event, MediaRouter, Output, Transmit};
 use crate::leg::{self, Packet};
 use crate::rewrite::Incoming;
@@ -120,13 +120,14 @@ impl MediaRouter {
         member.traffic.received_bytes += packet.len() as u64;
         let (room, leg) = (member.room, member.id);
         let Some(publication) = &mut member.publications[packet.kind.index()] else { return };
-        let remarks = publication.layers[packet.layer.min(LAYERS - 1)].note(packet);
+        let layer = &mut publication.layers[packet.layer.min(LAYERS - 1)];
+        let Some(remarks) = layer.note(packet) else { return };
         let resumes = publication.stall.came(packet.arrival);
         if publication.excess.stopped {
             return;
         }
         let froze = remarks.froze && packet.kind == Kind::Video;
-        let mut began_late = false;
+        let mut lack_beginning = false;
         let source = publication.source(packet.layer);
         let mut subscribers = std::mem::take(&mut publication.subscribers);
         if packet.kind == Kind::Audio
@@ -135,12 +136,16 @@ impl MediaRouter {
             self.heard(room, leg, level);
         }
         for subscriber in &mut subscribers {
+            if remarks.renewed && subscriber.current == Some(packet.layer) {
+                self.pause(subscriber);
+                lack_beginning |= !packet.begins;
+            }
             if subscriber.wanted == Some(packet.layer)
                 && subscriber.current != subscriber.wanted
                 && packet.begins
             {
                 subscriber.current = subscriber.wanted;
-                began_late |= remarks.late;
+                lack_beginning |= remarks.late;
             }
             if subscriber.current != Some(packet.layer) {
                 continue;
@@ -148,10 +153,7 @@ impl MediaRouter {
             subscriber.freezes += u64::from(froze && subscriber.packets > 0);
             let (member, slot) = (subscriber.member, subscriber.slot);
             if subscriber.wanted.is_none() {
-                subscriber.current = None;
-                if let Some(member) = self.members.get_mut(member) {
-                    member.leg.pause(slot);
-                }
+                self.pause(subscriber);
             } else if !subscriber.takes(packet) {
                 self.omit(member, slot, source, packet);
             } else if self.send(member, slot, source, packet) {
@@ -162,8 +164,9 @@ impl MediaRouter {
         }
         if let Some(publication) = &mut self.members[key].publications[packet.kind.index()] {
             publication.subscribers = subscribers;
-            // The rest of the picture came before its beginning, and went to nobody who begins now.
-            if let (true, Kind::Video, Some(now)) = (began_late, packet.kind, self.now) {
+            // Either the rest of the picture came before its beginning, and went to nobody who begins now, or
+            // another source began with less than a whole picture.
+            if let (true, Kind::Video, Some(now)) = (lack_beginning, packet.kind, self.now) {
                 publication.layers[packet.layer.min(LAYERS - 1)].key_frames.want(now);
                 self.schedule(key);
             }
@@ -192,6 +195,14 @@ impl MediaRouter {
             member.traffic.sent_bytes += packet.len() as u64;
         }
         sent
+    }
+
+    /// Nothing flows to a subscriber until a decoder can begin.
+    pub(super) fn pause(&mut self, subscriber: &mut Subscriber) {
+        subscriber.current = None;
+        if let Some(member) = self.members.get_mut(subscriber.member) {
+            member.leg.pause(subscriber.slot);
+        }
     }
 
     fn omit(&mut self, key: Key, slot: leg::SlotId, source: SourceId, packet: &Packet) {

@@ -9,6 +9,8 @@ use crate::leg::Packet;
 
 /// Pictures that stand still for longer are a freeze.
 const FREEZE: Duration = Duration::from_millis(500);
+/// Who is heard again only after such a silence of its successor.
+const SILENT: Duration = Duration::from_secs(2);
 /// More missing at once is another stream and no loss.
 const LONGEST_LOSS: u64 = 3000;
 
@@ -22,6 +24,8 @@ pub(super) struct Layer {
     /// Since it began, the highest temporal layer.
     highest: u8,
     newest: Option<Newest>,
+    /// The source that it had before the newest packet's.
+    former: Option<u32>,
     /// Packets that have not come, although later ones have.
     missing: u64,
     /// Width and height, where a key frame told.
@@ -30,6 +34,7 @@ pub(super) struct Layer {
 
 #[derive(Debug, Clone, Copy)]
 struct Newest {
+    ssrc: u32,
     sequence: u64,
     timestamp: u64,
     arrival: Instant,
@@ -42,11 +47,21 @@ pub(super) struct Remarks {
     pub(super) late: bool,
     /// Pictures stood still before it, although there were some.
     pub(super) froze: bool,
+    /// It is the first of another source, whose numbers have nothing to do with those before.
+    pub(super) renewed: bool,
 }
 
 impl Layer {
-    /// A packet came.
-    pub(super) fn note(&mut self, packet: &Packet) -> Remarks {
+    /// A packet came. `None`: of a source that has a successor.
+    pub(super) fn note(&mut self, packet: &Packet) -> Option<Remarks> {
+        let renewed = self.newest.is_some_and(|newest| newest.ssrc != packet.ssrc);
+        if let (true, Some(newest)) = (renewed, self.newest) {
+            if self.former == Some(packet.ssrc) && packet.arrival < newest.arrival + SILENT {
+                return None;
+            }
+            self.former = Some(newest.ssrc);
+            self.newest = None;
+        }
         self.meter.count(packet.arrival, packet.len());
         self.highest = self.highest.max(packet.temporal.layer);
         if self.highest > 0 {
@@ -61,24 +76,25 @@ impl Layer {
             self.size = packet.size.or(self.size);
         }
         let next = Newest {
+            ssrc: packet.ssrc,
             sequence: packet.sequence,
             timestamp: packet.timestamp,
             arrival: packet.arrival,
         };
         let Some(newest) = self.newest else {
             self.newest = Some(next);
-            return Remarks::default();
+            return Some(Remarks { renewed, ..Remarks::default() });
         };
         if next.sequence <= newest.sequence {
             self.missing = self.missing.saturating_sub(1);
-            return Remarks { late: true, froze: false };
+            return Some(Remarks { late: true, ..Remarks::default() });
         }
         self.newest = Some(next);
         let gap = next.sequence - newest.sequence - 1;
         if gap < LONGEST_LOSS {
             self.missing += gap;
         }
-        Remarks { late: false, froze: next.follows_a_freeze(newest, gap) }
+        Some(Remarks { froze: next.follows_a_freeze(newest, gap), ..Remarks::default() })
     }
 
     /// What its temporal layers cost, with those below each, in bits per second. All together are

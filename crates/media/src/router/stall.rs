@@ -60,15 +60,12 @@ impl MediaRouter {
         let Some(publication) = &mut self.members[key].publications[Kind::Video.index()] else {
             return;
         };
-        let mut stopped = Vec::new();
-        for subscriber in &mut publication.subscribers {
-            subscriber.current = None;
-            stopped.push((subscriber.member, subscriber.slot));
+        let mut subscribers = std::mem::take(&mut publication.subscribers);
+        for subscriber in &mut subscribers {
+            self.pause(subscriber);
         }
-        for (member, slot) in stopped {
-            if let Some(member) = self.members.get_mut(member) {
-                member.leg.pause(slot);
-            }
+        if let Some(publication) = &mut self.members[key].publications[Kind::Video.index()] {
+            publication.subscribers = subscribers;
         }
     }
 

@@ -171,6 +171,17 @@ impl Client {
     }
 
     /// Key frames that were asked for.
+    /// Its pictures come from another source, whose numbers are those that were sent lately.
+    pub fn change_source(&mut self, source: u32) {
+        let mid = self.mids[1].unwrap();
+        let mut api = self.rtc.direct_api();
+        let old = api.stream_tx_by_mid(mid, None).unwrap().ssrc();
+        api.remove_stream_tx(old);
+        api.declare_stream_tx(source.into(), None, mid, None);
+        self.camera.sequence -= 100;
+        self.camera.key = true;
+    }
+
     /// Goes on from another address; the first is gone.
     pub fn move_to(&mut self, address: SocketAddr) {
         let host = |address| Candidate::host(address, Protocol::Udp).unwrap();

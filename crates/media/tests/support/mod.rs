@@ -14,7 +14,7 @@
 pub mod client;
 pub mod picture;
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -79,6 +79,8 @@ pub struct World {
     pub replays: usize,
     /// What clients sent, while it is kept.
     pub kept: Option<Vec<(SocketAddr, Vec<u8>)>>,
+    /// The source and number of every packet that a client was sent.
+    sealed: BTreeSet<(SocketAddr, [u8; 6])>,
     flights: BinaryHeap<Flight>,
     answers: Vec<(Instant, LegId, String)>,
     offers: Vec<(Instant, LegId, String, Vec<(String, LegId)>)>,
@@ -110,6 +112,7 @@ impl World {
             signalling: Duration::from_millis(5),
             replays: 0,
             kept: None,
+            sealed: BTreeSet::new(),
             flights: BinaryHeap::new(),
             answers: Vec::new(),
             offers: Vec::new(),
@@ -249,6 +252,7 @@ impl World {
             match output {
                 Output::Transmit(transmit) => {
                     assert_eq!(transmit.source, self.address);
+                    self.assert_sealed_once(transmit.destination, &transmit.data);
                     self.launch(false, transmit.destination, transmit.data);
                 }
                 Output::Event(event) => {
@@ -269,6 +273,17 @@ impl World {
         for (client, data) in sent {
             self.launch(true, client, data);
         }
+    }
+
+    /// Two packets with one number are encrypted with one key stream, which gives it away.
+    fn assert_sealed_once(&mut self, to: SocketAddr, data: &[u8]) {
+        let Some(head) = data.first_chunk::<12>() else { return };
+        // RFC 7983 and RFC 5761: RTP alone.
+        if !(128..192).contains(&head[0]) || (192..224).contains(&head[1]) {
+            return;
+        }
+        let number = [head[2], head[3], head[8], head[9], head[10], head[11]];
+        assert!(self.sealed.insert((to, number)), "a number was used twice");
     }
 
     fn launch(&mut self, to_router: bool, client: SocketAddr, data: Vec<u8>) {
