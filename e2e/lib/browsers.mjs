@@ -1,10 +1,14 @@
 // Debian's Chromium and Firefox, kept on the loopback interface or on a host of network.mjs.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import puppeteer from 'puppeteer-core';
 
 import { freeTcpPort } from './ports.mjs';
+
+const START_MS = 30_000;
+const END_MS = 15_000;
 
 const browsers = { chromium, firefox };
 
@@ -15,8 +19,25 @@ export const browserNames = process.env.E2E_BROWSER ? [process.env.E2E_BROWSER] 
 // are slowed down as they are for users, soon.
 export const launch = (name, { authority, names, thrifty } = {}) => {
   const options = optionsOf(name, authority, undefined, names);
-  return puppeteer.launch(thrifty ? { ...options, ...thriftyOf(options) } : options);
+  return started(async () => (thrifty ? { ...options, ...thriftyOf(options) } : options));
 };
+
+// On a busy machine a browser may fail to start, or hang while it does: it is tried twice. `prepare` makes the options.
+async function started(prepare) {
+  for (let attempt = 1; ; attempt += 1) {
+    const options = await prepare();
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), START_MS);
+    try {
+      return await puppeteer.launch({ ...options, timeout: START_MS, signal: limit.signal });
+    } catch (error) {
+      if (attempt === 2) throw error;
+      console.error(`${options.browser} did not start and is tried once more: ${error.message}`);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
 
 const thriftyOf = ({ args }) => ({
   ignoreDefaultArgs: [
@@ -30,14 +51,26 @@ const thriftyOf = ({ args }) => ({
 // The browser runs on the host, and is driven from here through a door.
 export async function launchOn(host, name, origin) {
   const options = optionsOf(name, undefined, origin);
-  const debuggingPort = await freeTcpPort();
-  await host.openDoor(debuggingPort);
-  return puppeteer.launch({
-    ...options,
-    executablePath: fileURLToPath(new URL('on_host.sh', import.meta.url)),
-    env: { ...process.env, E2E_ENTRY: host.entry.join(' '), E2E_PROGRAM: options.executablePath },
-    debuggingPort,
+  return started(async () => {
+    const debuggingPort = await freeTcpPort();
+    await host.openDoor(debuggingPort);
+    return {
+      ...options,
+      executablePath: fileURLToPath(new URL('on_host.sh', import.meta.url)),
+      env: { ...process.env, E2E_ENTRY: host.entry.join(' '), E2E_PROGRAM: options.executablePath },
+      debuggingPort,
+    };
   });
+}
+
+// A browser that does not listen any more has to go as well.
+export async function ended(browser) {
+  const closed = browser.close().then(
+    () => true,
+    () => false,
+  );
+  if (await Promise.race([closed, delay(END_MS, false, { ref: false })])) return;
+  browser.process()?.kill('SIGKILL');
 }
 
 const optionsOf = (name, authority, origin = 'http://127.0.0.1', names = {}) => ({

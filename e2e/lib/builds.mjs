@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -64,11 +64,7 @@ export async function readBuild(client, path) {
 async function verifiedTarball(client) {
   const name = isSkyway(client) ? client : `peerjs-${client}`;
   const tarball = `${cache}${name}.tgz`;
-  if (!existsSync(tarball)) {
-    await mkdir(cache, { recursive: true });
-    const [, packageName, version] = name.match(/^(peerjs|skyway-js)-(.+)$/);
-    await run('npm', ['pack', `${packageName}@${version}`, '--ignore-scripts', '--pack-destination', cache]);
-  }
+  if (!existsSync(tarball)) await download(name, tarball);
   const digest = createHash('sha512')
     .update(await readFile(tarball))
     .digest('base64');
@@ -77,4 +73,17 @@ async function verifiedTarball(client) {
     throw new Error(`${name} is not the pinned tarball: sha512-${digest}`);
   }
   return tarball;
+}
+
+// Whole or not at all: other test files may want it at the same time.
+async function download(name, tarball) {
+  await mkdir(cache, { recursive: true });
+  const directory = await mkdtemp(cache);
+  try {
+    const [, packageName, version] = name.match(/^(peerjs|skyway-js)-(.+)$/);
+    await run('npm', ['pack', `${packageName}@${version}`, '--ignore-scripts', '--pack-destination', directory]);
+    await rename(`${directory}/${name}.tgz`, tarball);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 }

@@ -3,7 +3,7 @@
 import { after, before, describe, test } from 'node:test';
 
 import { Agent } from './agent.mjs';
-import { browserNames, launch } from './browsers.mjs';
+import { browserNames, ended, launch } from './browsers.mjs';
 import { isSkyway } from './builds.mjs';
 import { Pages } from './pages.mjs';
 import { Server } from './server.mjs';
@@ -19,7 +19,8 @@ export function inEveryBrowser(define) {
 // Tests on a stage; `options` as of `describe`.
 export function on(stage, define, options = {}) {
   describe(stage.browserName, options, () => {
-    before(() => stage.raise(), { timeout: 60_000 });
+    // A browser may need two attempts.
+    before(() => stage.raise(), { timeout: 120_000 });
     after(() => stage.strike(), { timeout: 60_000 });
     define(stage);
   });
@@ -56,7 +57,7 @@ export class Stage {
   }
 
   async strike() {
-    await Promise.allSettled([...this.seats.map(({ browser }) => browser.close()), this.pages?.stop()]);
+    await Promise.allSettled([...this.seats.map(({ browser }) => ended(browser)), this.pages?.stop()]);
     await this.server?.stop();
   }
 

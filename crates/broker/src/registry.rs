@@ -70,7 +70,7 @@ pub(crate) struct Peer {
     proof: Proof,
     /// The session that events go to.
     pub(crate) primary: SessionId,
-    /// A stream opened beside a socket; it takes over if the socket dies.
+    /// A stream opened beside a socket; it takes over if the socket dies and its client lives on.
     standby: Option<SessionId>,
     pub(crate) contacts: BTreeSet<PeerId>,
     pub(crate) last_refusal: Option<Instant>,
@@ -189,12 +189,18 @@ impl Broker {
     }
 
     /// A session's transport is gone. `resumable` says that its client is of the kind that comes
-    /// back on another transport without starting anew.
+    /// back on another transport without starting anew. Any other has left with its socket, even
+    /// if it has not ended the stream beside it yet: `PeerJS` 0.3 does so after five seconds,
+    /// and one that came back meanwhile must be told OPEN.
     pub fn handle_closed(&mut self, now: Instant, session: SessionId, resumable: bool) {
         let Some(entry) = self.sessions.get_mut(&session) else { return };
         match entry.state {
             State::Attached => {
                 let address = entry.address.clone();
+                let speaks = self.peers.get(&address).is_some_and(|peer| peer.primary == session);
+                if speaks && !resumable {
+                    self.end_standby(&address, HangupReason::Departed);
+                }
                 self.detach(now, session, &address, resumable);
             }
             State::Challenging => self.forget_challenger(session),
@@ -359,13 +365,19 @@ impl Broker {
 
     /// Ends every session of a session's peer, so that none takes over from another.
     pub(crate) fn end_all(&mut self, now: Instant, session: SessionId, reason: HangupReason) {
-        let Some(entry) = self.sessions.get(&session) else { return };
-        let Some(peer) = self.peers.get_mut(&entry.address) else { return };
-        let (primary, standby) = (peer.primary, peer.standby.take());
+        let Some(address) = self.sessions.get(&session).map(|entry| entry.address.clone()) else {
+            return;
+        };
+        self.end_standby(&address, reason);
+        let Some(primary) = self.peers.get(&address).map(|peer| peer.primary) else { return };
+        self.end(now, primary, reason);
+    }
+
+    fn end_standby(&mut self, address: &PeerAddress, reason: HangupReason) {
+        let standby = self.peers.get_mut(address).and_then(|peer| peer.standby.take());
         if let Some(standby) = standby {
             self.hang_up(standby, reason);
         }
-        self.end(now, primary, reason);
     }
 
     pub(crate) fn settle_departures(&mut self, now: Instant) {

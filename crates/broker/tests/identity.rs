@@ -112,6 +112,21 @@ fn a_stream_that_stands_by_takes_over_when_the_socket_dies() {
 }
 
 #[test]
+fn who_leaves_on_its_socket_is_gone_and_is_told_open_when_it_comes_back() {
+    let mut stage = Stage::new();
+    stage.enter(1, "alice");
+    stage.open_stream(2, "alice", "alice");
+
+    // PeerJS 0.3 aborts its stream five seconds after its socket has opened, whatever happens meanwhile.
+    assert_eq!(stage.close(1), [hangup(2, Departed), release("alice")]);
+    assert_eq!(stage.reports, [Happening::PeerClosed(app())]);
+    assert!(stage.broker.is_idle());
+    stage.open_stream(3, "alice", "alice");
+    assert_eq!(stage.claimed(3), [tell(3, Opened)]);
+    assert_eq!(stage.open(4, "alice", "alice")[0], tell(4, Resumed));
+}
+
+#[test]
 fn a_socket_beside_a_stream_that_stands_by_replaces_the_socket_only() {
     let mut stage = Stage::new();
     stage.enter(1, "alice");
@@ -120,7 +135,7 @@ fn a_socket_beside_a_stream_that_stands_by_replaces_the_socket_only() {
     let commands = stage.open(3, "alice", "alice");
 
     assert_eq!(commands, [tell(3, Opened), handover(1, 3), hangup(1, Superseded)]);
-    assert_eq!(stage.close(3), [handover(3, 2)]);
+    assert_eq!(stage.close_resumable(3), [handover(3, 2)]);
 }
 
 #[test]

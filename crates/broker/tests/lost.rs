@@ -2,7 +2,7 @@
 
 mod support;
 
-use peerway_broker::HangupReason::{Dead, SlowReader, Superseded};
+use peerway_broker::HangupReason::{Dead, Departed, SlowReader, Superseded};
 use peerway_broker::{Happening, Settings};
 use peerway_protocol::Event::Opened;
 use peerway_protocol::{Refusal, RoomRequest};
@@ -94,13 +94,12 @@ fn a_session_that_never_became_a_peer_is_not_waited_for() {
 }
 
 #[test]
-fn a_stream_that_stands_by_takes_over_from_a_lost_socket() {
+fn a_lost_socket_with_a_stream_beside_it_is_waited_for_by_nobody() {
     let mut stage = Stage::new();
     stage.enter(1, "alice");
     stage.open_stream(2, "alice", "alice");
 
-    assert_eq!(stage.lose(1), [handover(1, 2), hangup(1, Dead)]);
-    assert_eq!(stage.close(2), [release("alice")]);
+    assert_eq!(stage.lose(1), [hangup(2, Departed), release("alice"), hangup(1, Dead)]);
     assert!(stage.broker.is_idle());
 }
 

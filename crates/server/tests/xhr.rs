@@ -139,6 +139,18 @@ async fn a_stream_beside_a_socket_has_no_open() {
 }
 
 #[tokio::test]
+async fn who_leaves_before_its_stream_has_ended_hears_open_when_it_is_back() {
+    let server = TestServer::start().await;
+    let ben = server.peer("ben").await;
+    let mut stream = stream_of(&server, "ben", "token-of-ben", 0).await;
+    assert_eq!(stream.chunk().await.unwrap(), padding());
+    ben.close().await;
+    assert_eq!(until_message(&mut stream).await, None);
+    // Waits for OPEN.
+    server.peer("ben").await;
+}
+
+#[tokio::test]
 async fn the_next_stream_takes_over_without_open() {
     let server = TestServer::start().await;
     let mut ann = server.peer("ann").await;
