@@ -25,6 +25,11 @@ pub(super) fn is_check(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| *first < 4)
 }
 
+/// Whether a datagram is of DTLS (the same).
+pub(super) fn is_dtls(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| (20..64).contains(first))
+}
+
 /// `None`: it is no RTP packet.
 pub(super) fn claim(datagram: &[u8]) -> Option<Claim<'_>> {
     let (head, rest) = datagram.split_first_chunk::<12>()?;

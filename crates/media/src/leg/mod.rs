@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::config::{CryptoProvider, DtlsCert};
-use str0m::net::{Protocol, Receive, TcpType};
+use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{Candidate, IceConnectionState, IceCreds, Input, Rtc, RtcConfig, RtcError};
 
@@ -168,8 +168,8 @@ impl Leg {
             config = config.set_dtls_cert(certificate.clone());
         }
         let mut rtc = format::configure(config).build(now);
-        for address in &shared.candidates {
-            match candidate(*address) {
+        for (before, address) in shared.candidates.iter().enumerate() {
+            match nomination::candidate(*address, before) {
                 Ok(candidate) => {
                     rtc.add_local_candidate(candidate);
                 }
@@ -228,6 +228,12 @@ impl Leg {
             return Ok(());
         }
         self.heed(now, datagram.data);
+        if let Some(check) = self.anticipated_nomination(datagram) {
+            let check = crate::router::Datagram { data: &check, ..*datagram };
+            if let Some(check) = self::receive(&check) {
+                self.rtc.handle_input(Input::Receive(now, check))?;
+            }
+        }
         self.rtc.handle_input(Input::Receive(now, receive))?;
         if header::is_check(datagram.data) {
             self.look_for_path();
@@ -349,16 +355,6 @@ fn receive<'a>(datagram: &crate::router::Datagram<'a>) -> Option<Receive<'a>> {
         destination: datagram.destination,
         contents: datagram.data.try_into().ok()?,
     })
-}
-
-fn candidate(address: LocalAddress) -> Result<Candidate, String> {
-    match address.transport {
-        Transport::Udp => Candidate::builder().udp().host(address.address).build(),
-        Transport::Tcp => {
-            Candidate::builder().tcp().tcptype(TcpType::Passive).host(address.address).build()
-        }
-    }
-    .map_err(|error| error.to_string())
 }
 
 /// What browsers have, but for the absolute send time: transport-wide numbers say more.

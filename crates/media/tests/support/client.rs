@@ -8,8 +8,9 @@ use peerway_media::{Codec, Kind, LegId, Transport};
 use str0m::bwe::BweKind;
 use str0m::change::SdpOffer;
 use str0m::channel::{ChannelConfig, ChannelId};
+use str0m::ice::StunMessage;
 use str0m::media::{MediaKind, Mid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{RtpWrite, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
@@ -69,6 +70,7 @@ struct Camera {
 pub struct Client {
     pub leg: LegId,
     pub address: SocketAddr,
+    pub transport: Transport,
     pub rtc: Rtc,
     pub sends: Sends,
     pub timeout: Instant,
@@ -83,6 +85,8 @@ pub struct Client {
     pub mute: bool,
     /// Nothing is sent any more.
     pub stalled: bool,
+    /// It begins DTLS, as browsers do where they may; else it waits for the router to.
+    pub begins: bool,
     /// It sends no more video than it was asked for.
     pub heeds: bool,
     /// What it was asked to send at most, each time, in bits per second.
@@ -130,6 +134,7 @@ impl Client {
         Self {
             leg,
             address,
+            transport: Transport::Udp,
             rtc,
             sends,
             timeout: now,
@@ -140,6 +145,7 @@ impl Client {
             offers: Vec::new(),
             mute: false,
             stalled: false,
+            begins: false,
             heeds: false,
             limits: Vec::new(),
             undeclared: false,
@@ -170,7 +176,6 @@ impl Client {
         }
     }
 
-    /// Key frames that were asked for.
     /// Its pictures come from another source, whose numbers are those that were sent lately.
     pub fn change_source(&mut self, source: u32) {
         let mid = self.mids[1].unwrap();
@@ -183,13 +188,29 @@ impl Client {
     }
 
     /// Goes on from another address; the first is gone.
-    pub fn move_to(&mut self, address: SocketAddr) {
-        let host = |address| Candidate::host(address, Protocol::Udp).unwrap();
-        self.rtc.add_local_candidate(host(address));
-        self.rtc.direct_api().invalidate_candidate(&host(self.address));
-        self.address = address;
+    pub fn move_to(&mut self, transport: Transport, address: SocketAddr) {
+        self.rtc.add_local_candidate(host(transport, address));
+        let gone = host(self.transport, self.address);
+        self.rtc.direct_api().invalidate_candidate(&gone);
+        (self.transport, self.address) = (transport, address);
     }
 
+    /// An ICE check of it, without what nominates its path.
+    pub fn without_nomination(&self, check: &[u8]) -> Option<Vec<u8>> {
+        let check = StunMessage::parse(check).ok().filter(StunMessage::is_binding_request)?;
+        let (name, id) = (check.username()?, check.trans_id());
+        let (chance, priority) = (check.ice_controlling()?, check.prio()?);
+        let check = StunMessage::binding_request(name, id, true, chance, priority, false);
+        let password = self.offers.last()?.split("a=ice-pwd:").nth(1)?.lines().next()?;
+        let hmac = peerway_dtls::crypto().sha1_hmac_provider;
+        let hmac = |key: &[u8], payloads: &[&[u8]]| hmac.sha1_hmac(key, payloads);
+        let mut bytes = vec![0; 640];
+        let length = check.to_bytes(Some(password.as_bytes()), &mut bytes, hmac).unwrap();
+        bytes.truncate(length);
+        Some(bytes)
+    }
+
+    /// Key frames that were asked for.
     pub fn key_frames_asked(&self) -> usize {
         self.camera.asked
     }
@@ -258,7 +279,9 @@ impl Client {
             return None;
         }
         self.read(sdp);
-        let offer = SdpOffer::from_sdp_string(sdp).unwrap();
+        let role = if self.begins { "a=setup:passive" } else { "a=setup:actpass" };
+        let offer = sdp.replace("a=setup:actpass", role);
+        let offer = SdpOffer::from_sdp_string(&offer).unwrap();
         let answer = self.rtc.sdp_api().accept_offer(offer).unwrap().to_sdp_string();
         let answer = self.restrict(&answer);
         Some(answer)
@@ -312,7 +335,8 @@ impl Client {
 
     pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, data: &[u8]) {
         let Ok(contents) = data.try_into() else { return };
-        let receive = Receive { proto: Protocol::Udp, source, destination: self.address, contents };
+        let (proto, destination) = (protocol(self.transport), self.address);
+        let receive = Receive { proto, source, destination, contents };
         self.rtc.handle_input(Input::Receive(now, receive)).unwrap();
     }
 
@@ -435,7 +459,7 @@ impl Client {
     }
 
     /// Drains the engine; what goes out.
-    pub fn drain(&mut self, now: Instant) -> Vec<(Transport, SocketAddr, Vec<u8>)> {
+    pub fn drain(&mut self, now: Instant) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         loop {
             match self.rtc.poll_output().unwrap() {
@@ -443,8 +467,12 @@ impl Client {
                     self.timeout = at;
                     break;
                 }
+                // From an address that it has left nothing goes out.
                 Output::Transmit(transmit) => {
-                    out.push((Transport::Udp, transmit.destination, transmit.contents.to_vec()));
+                    let from = (transmit.proto, transmit.source);
+                    if from == (protocol(self.transport), self.address) {
+                        out.push(transmit.contents.to_vec());
+                    }
                 }
                 Output::Event(Event::Connected) => {
                     self.connected_at = Some(now);
@@ -532,6 +560,21 @@ impl Client {
     pub fn pictures(&self, publisher: LegId) -> Vec<Picture> {
         self.track(publisher, Kind::Video).map_or_else(Vec::new, picture::decode)
     }
+}
+
+fn protocol(transport: Transport) -> Protocol {
+    match transport {
+        Transport::Udp => Protocol::Udp,
+        Transport::Tcp => Protocol::Tcp,
+    }
+}
+
+fn host(transport: Transport, address: SocketAddr) -> Candidate {
+    match transport {
+        Transport::Udp => Candidate::builder().udp().host(address).build(),
+        Transport::Tcp => Candidate::builder().tcp().tcptype(TcpType::Active).host(address).build(),
+    }
+    .unwrap()
 }
 
 fn captured(packet: &str0m::rtp::RtpPacket, kind: Kind) -> Option<Duration> {

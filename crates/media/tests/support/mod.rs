@@ -15,7 +15,7 @@ pub mod client;
 pub mod picture;
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use client::{Client, Sends};
@@ -25,6 +25,10 @@ use peerway_media::{
 };
 
 pub const ROOM: RoomId = RoomId(1);
+
+/// The router's other address.
+const ADDRESS_V6: SocketAddr =
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 5000);
 
 /// What the network does to datagrams of one client, each way.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +64,7 @@ struct Flight {
     // Reversed: the heap's greatest is the earliest.
     at: std::cmp::Reverse<(Instant, u64)>,
     to_router: bool,
+    transport: Transport,
     client: SocketAddr,
     data: Vec<u8>,
 }
@@ -81,6 +86,8 @@ pub struct World {
     pub kept: Option<Vec<(SocketAddr, Vec<u8>)>>,
     /// The source and number of every packet that a client was sent.
     sealed: BTreeSet<(SocketAddr, [u8; 6])>,
+    /// Checks arrive without what nominates their path, as if it came with later ones, like Chromium's.
+    pub unnominated: bool,
     flights: BinaryHeap<Flight>,
     answers: Vec<(Instant, LegId, String)>,
     offers: Vec<(Instant, LegId, String, Vec<(String, LegId)>)>,
@@ -99,8 +106,13 @@ impl World {
     pub fn new(options: RouterOptions) -> Self {
         let start = Instant::now();
         let address: SocketAddr = "198.51.100.1:5000".parse().unwrap();
-        let local = LocalAddress { transport: Transport::Udp, address };
-        let router = MediaRouter::new(RouterOptions { addresses: vec![local], seed: 7, ..options });
+        let local = |transport, address| LocalAddress { transport, address };
+        let addresses = vec![
+            local(Transport::Udp, ADDRESS_V6),
+            local(Transport::Udp, address),
+            local(Transport::Tcp, address),
+        ];
+        let router = MediaRouter::new(RouterOptions { addresses, seed: 7, ..options });
         Self {
             start,
             now: start,
@@ -113,6 +125,7 @@ impl World {
             replays: 0,
             kept: None,
             sealed: BTreeSet::new(),
+            unnominated: false,
             flights: BinaryHeap::new(),
             answers: Vec::new(),
             offers: Vec::new(),
@@ -124,6 +137,14 @@ impl World {
 
     pub fn join(&mut self, leg: u64, sends: Sends, path: Path) -> LegId {
         self.join_with(leg, sends, path, LegOptions::default(), str0m::RtcConfig::new())
+    }
+
+    /// The same over another transport.
+    pub fn join_over(&mut self, transport: Transport, leg: u64, sends: Sends, path: Path) -> LegId {
+        let id = self.join(leg, sends, path);
+        let client = self.client_mut(id);
+        client.move_to(transport, client.address);
+        id
     }
 
     pub fn join_with(
@@ -147,10 +168,16 @@ impl World {
 
     /// From now on a client has another address.
     pub fn relocate(&mut self, leg: LegId, address: SocketAddr) {
+        let transport = self.client(leg).transport;
+        self.relocate_with(leg, transport, address);
+    }
+
+    /// The same, over another transport.
+    pub fn relocate_with(&mut self, leg: LegId, transport: Transport, address: SocketAddr) {
         let client = self.clients.get_mut(&leg).unwrap();
         let path = self.paths.remove(&client.address).unwrap();
         self.paths.insert(address, path);
-        client.move_to(address);
+        client.move_to(transport, address);
         client.handle_timeout(self.now);
         self.settle();
     }
@@ -251,9 +278,10 @@ impl World {
         while let Some(output) = self.router.next_output() {
             match output {
                 Output::Transmit(transmit) => {
-                    assert_eq!(transmit.source, self.address);
+                    assert_eq!(transmit.source, self.address_for(transmit.destination));
                     self.assert_sealed_once(transmit.destination, &transmit.data);
-                    self.launch(false, transmit.destination, transmit.data);
+                    let there = (transmit.transport, transmit.destination);
+                    self.launch(false, there, transmit.data);
                 }
                 Output::Event(event) => {
                     if let Event::Offer { leg, sdp, streams } = &event {
@@ -266,9 +294,8 @@ impl World {
         }
         let mut sent = Vec::new();
         for client in self.clients.values_mut() {
-            for (_, _, data) in client.drain(self.now) {
-                sent.push((client.address, data));
-            }
+            let here = (client.transport, client.address);
+            sent.extend(client.drain(self.now).into_iter().map(|data| (here, data)));
         }
         for (client, data) in sent {
             self.launch(true, client, data);
@@ -286,7 +313,12 @@ impl World {
         assert!(self.sealed.insert((to, number)), "a number was used twice");
     }
 
-    fn launch(&mut self, to_router: bool, client: SocketAddr, data: Vec<u8>) {
+    fn launch(
+        &mut self,
+        to_router: bool,
+        (transport, client): (Transport, SocketAddr),
+        data: Vec<u8>,
+    ) {
         let Some(path) = self.paths.get(&client).copied() else { return };
         if path.down || (path.deaf && !to_router) || self.random(1000) < path.loss {
             return;
@@ -307,16 +339,25 @@ impl World {
         at += Duration::from_micros(jitter);
         self.launched += 1;
         let at = std::cmp::Reverse((at, self.launched));
-        self.flights.push(Flight { at, to_router, client, data });
+        self.flights.push(Flight { at, to_router, transport, client, data });
+    }
+
+    /// The router's address for who is there.
+    fn address_for(&self, client: SocketAddr) -> SocketAddr {
+        if client.is_ipv4() { self.address } else { ADDRESS_V6 }
     }
 
     fn land(&mut self, flight: &Flight) {
         if flight.to_router {
+            let client = self.clients.values().find(|client| client.address == flight.client);
+            let check = client
+                .filter(|_| self.unnominated)
+                .and_then(|it| it.without_nomination(&flight.data));
             let datagram = Datagram {
-                transport: Transport::Udp,
+                transport: flight.transport,
                 source: flight.client,
-                destination: self.address,
-                data: &flight.data,
+                destination: self.address_for(flight.client),
+                data: check.as_deref().unwrap_or(&flight.data),
             };
             for _ in 0..=self.replays {
                 self.router.handle_datagram(self.now, datagram);
@@ -324,13 +365,18 @@ impl World {
             if let Some(kept) = &mut self.kept {
                 kept.push((flight.client, flight.data.clone()));
             }
-        } else if let Some(client) =
-            self.clients.values_mut().find(|client| client.address == flight.client)
+            return;
+        }
+        let source = self.address_for(flight.client);
+        if let Some(client) = self
+            .clients
+            .values_mut()
+            .find(|client| (client.transport, client.address) == (flight.transport, flight.client))
         {
-            client.handle_datagram(self.now, self.address, &flight.data);
+            client.handle_datagram(self.now, source, &flight.data);
             let sent = client.drain(self.now);
-            for (_, _, data) in sent {
-                self.launch(true, flight.client, data);
+            for data in sent {
+                self.launch(true, (flight.transport, flight.client), data);
             }
         }
     }
