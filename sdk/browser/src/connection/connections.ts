@@ -5,7 +5,7 @@ import type { Frame } from '../signalling/frame.js';
 import type { AnyConnection } from './connection.js';
 import type { DataConnection } from './data_connection.js';
 import type { MediaConnection } from './media_connection.js';
-import { connectionIdOf, isNudge, parseAnswer, parseCandidate, parseOffer, type Offer } from './payload.js';
+import { connectionIdOf, isNudge, parseAnswer, parseCandidate, parseOffer, parseWish, type Offer } from './payload.js';
 
 export interface ConnectionsHooks {
   send(frame: Frame): void;
@@ -68,7 +68,9 @@ export class Connections {
       const answer = parseAnswer(payload);
       if (answer) connection?.handleAnswer(answer);
     } else if (type === 'CANDIDATE') {
+      const wish = parseWish(payload);
       if (isNudge(payload)) connection?.handleNudge();
+      else if (wish) connection?.handleWish(wish);
       else this.#handleCandidate(src, connection, payload);
     } else if (type === 'LEAVE') {
       for (const left of id === undefined ? this.#of(src) : [connection]) left?.handleLeave();

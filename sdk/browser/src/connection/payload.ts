@@ -2,21 +2,26 @@
 // (docs/reference/peerjs-dialect.md; crates/protocol/src/peerjs/payload.rs reads the same).
 
 import type { Remote } from './channel.js';
+import type { Wish } from './wish.js';
 
 export type ConnectionKind = 'data' | 'media';
 
 // `peerway` in OFFER and ANSWER. 1 is the native SDK: it answers offers that say `restart`. 2 are pages: they answer any
-// new offer of a connection that exists. What is not ours must never hear a second offer: PeerJS 1.x begins anew.
-const MARKER = 2;
+// new offer of a connection that exists. 3 are pages whose callee asks the caller to offer, instead of offering itself.
+// What is not ours must never hear a second offer: PeerJS 1.x begins anew.
+const RENEGOTIATES = 2;
+const MARKER = 3;
 
 // Without a browser's name 0.3 and 1.0 do not cut big values into pieces.
 const BROWSER = 'Chrome';
 
 export interface Introduction extends Remote {
   renegotiates: boolean;
+  // A page that asks for offers and makes those that it is asked for.
+  takesWishes: boolean;
 }
 
-export const STRANGER: Introduction = { legacy: false, ours: false, renegotiates: false };
+export const STRANGER: Introduction = { legacy: false, ours: false, renegotiates: false, takesWishes: false };
 
 interface Description {
   sdp: string;
@@ -72,7 +77,12 @@ export function parseAnswer(payload: unknown, sdpType = 'answer'): Answer | unde
     sdp: description.sdp,
     type,
     connectionId,
-    from: { ours, renegotiates: version >= MARKER, legacy: !ours && browser !== undefined },
+    from: {
+      ours,
+      renegotiates: version >= RENEGOTIATES,
+      takesWishes: version >= MARKER,
+      legacy: !ours && browser !== undefined,
+    },
   };
   // skyway-js names rooms by numbers too.
   if (typeof room === 'string' || typeof room === 'number') answer.room = String(room);
@@ -96,6 +106,13 @@ export function parseCandidate(payload: unknown): Candidate | undefined {
 // The callee's wish for an ICE restart, instead of a candidate; between pages of ours only.
 export function isNudge(payload: unknown): boolean {
   return object(payload)?.restart === true;
+}
+
+// The callee's wish for an offer, instead of a candidate; between pages of ours only.
+export function parseWish(payload: unknown): Wish | undefined {
+  const members = object(payload);
+  const lines = object(members?.negotiate);
+  return lines && typeof members?.round === 'number' ? { lines, round: members.round } : undefined;
 }
 
 // Which connection any of the four is about.
