@@ -3,6 +3,7 @@
 
 import { Emitter } from '../emitter.js';
 import { PeerError, type ErrorType } from '../errors.js';
+import { membersOf, text } from '../members.js';
 import type { Frame } from '../signalling/frame.js';
 import { unpackRoomData } from './room_data.js';
 import { waiting, type Waiter } from '../waiting.js';
@@ -278,12 +279,7 @@ export abstract class Room extends Emitter<RoomEvents> implements RoomInbox {
   }
 }
 
-export function text(payload: unknown, key: string): string | undefined {
-  const value = (payload as Record<string, unknown> | null | undefined)?.[key];
-  return typeof value === 'string' ? value : undefined;
-}
-
 function strings(payload: unknown, key: string): string[] {
-  const value = (payload as Record<string, unknown> | null | undefined)?.[key];
+  const value = membersOf(payload)[key];
   return Array.isArray(value) ? value.filter((it) => typeof it === 'string') : [];
 }
