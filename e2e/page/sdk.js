@@ -82,7 +82,9 @@
   e2e.story = () => {
     const lines = e2e.links.map(({ connection }) =>
       (e2e.rtcOf(connection)?.getTransceivers?.() ?? []).map(({ mid, currentDirection, sender, receiver }) =>
-        [mid, receiver.track.kind, currentDirection, sender.track?.readyState, receiver.track.muted && 'muted'].join(' '),
+        [mid, receiver.track.kind, currentDirection, sender.track?.readyState, receiver.track.muted && 'muted'].join(
+          ' ',
+        ),
       ),
     );
     return [story(), ...lines.map((line) => line.join(', '))].join('\n');

@@ -57,8 +57,6 @@ withSdkInEveryBrowser((stage) => {
 
     for (const link of [outgoing, incoming]) {
       assert.deepEqual(await link.tab.errors(), []);
-      // Of Firefox's fake camera, taken three times, not all pictures flow for ever.
-      if (stage.browserName === 'firefox') continue;
       const before = await framesOf(link);
       await link.tab.until('pictures of both tracks', moreFrames, link.index, before);
     }

@@ -9,6 +9,7 @@ import { Emitter } from './emitter.js';
 import { PeerError } from './errors.js';
 import type { CallOption, PeerConnectOption, PeerCredential, PeerOptions } from './options.js';
 import { randomToken } from './platform.js';
+import { waiting, type Waiter } from './waiting.js';
 import { Credentials } from './signalling/credentials.js';
 import { Directory } from './signalling/directory.js';
 import { endpoint, type Endpoint } from './signalling/endpoint.js';
@@ -55,13 +56,13 @@ export class Peer extends Emitter<PeerEvents> {
   readonly #ice: IceServers;
   readonly #session: Session;
   readonly #context: ConnectionContext;
-  #settleReady!: { resolve: () => void; reject: (error: unknown) => void };
+  #ready!: Waiter<this>;
   #wasOpen = false;
   #asked = true;
   #disconnected = false;
   #destroyed = false;
   #told: Promise<unknown>;
-  #tellOpen!: () => void;
+  #open!: Waiter;
   #unlisten: () => void = () => undefined;
 
   constructor(options?: PeerOptions);
@@ -72,11 +73,8 @@ export class Peer extends Emitter<PeerEvents> {
       typeof idOrOptions === 'object' && idOrOptions ? [undefined, idOrOptions] : [idOrOptions, given];
     this.options = { key: 'peerjs', token: randomToken(), debug: 0, turn: true, ...options };
     this.id = id ? String(id) : randomToken();
-    this.ready = new Promise<this>((resolve, reject) => {
-      this.#settleReady = { resolve: () => resolve(this), reject };
-    });
-    this.ready.catch(() => undefined);
-    this.#told = new Promise<void>((resolve) => (this.#tellOpen = resolve));
+    this.ready = waiting((waiter) => (this.#ready = waiter));
+    this.#told = waiting((waiter) => (this.#open = waiter));
     this.#credentials = new Credentials(this.options.credential, (seconds) => this.emit('expiresin', seconds));
     this.#ice = new IceServers({
       config: this.options.config ?? {},
@@ -190,7 +188,7 @@ export class Peer extends Emitter<PeerEvents> {
     if (this.#disconnected) return;
     this.#disconnected = true;
     this.#session.close();
-    this.#settleReady.reject(new PeerError('disconnected', 'Disconnected before the server knew us'));
+    this.#ready.reject(new PeerError('disconnected', 'Disconnected before the server knew us'));
     for (const room of Object.values(this.rooms)) room.handleSession('lost');
     this.emit('disconnected', this.id);
   }
@@ -268,14 +266,14 @@ export class Peer extends Emitter<PeerEvents> {
 
   #handleOpen(payload: unknown): void {
     this.#ice.take(payload);
-    this.#tellOpen();
+    this.#open.resolve();
     for (const room of Object.values(this.rooms)) room.handleSession('open');
     // As in PeerJS `open` comes again if it was asked for.
     const asked = this.#asked;
     const again = this.#wasOpen;
     this.#asked = false;
     this.#wasOpen = true;
-    this.#settleReady.resolve();
+    this.#ready.resolve(this);
     if (again) for (const connection of this.#connections.all()) connection.handleSession();
     this.emit(asked ? 'open' : 'reconnected', this.id);
   }
@@ -352,7 +350,7 @@ export class Peer extends Emitter<PeerEvents> {
 
   // As PeerJS: who never was open is destroyed, others are disconnected. A network may come back.
   #abort(error: PeerError): void {
-    this.#settleReady.reject(error);
+    this.#ready.reject(error);
     this.#report(error);
     // Nobody will answer these.
     const unanswered = new PeerError('peer-unavailable', 'The server is gone', error);

@@ -4,6 +4,7 @@ import { Emitter } from '../emitter.js';
 import { PeerError, type ConnectionErrorType } from '../errors.js';
 import type { Line } from '../signalling/line.js';
 import { randomToken } from '../platform.js';
+import { waiting, type Waiter } from '../waiting.js';
 import type { Remote } from './channel.js';
 import { Negotiator, type LocalDescription, type NegotiatorHooks } from './negotiator.js';
 import {
@@ -16,6 +17,7 @@ import {
 } from './payload.js';
 import { Recovery } from './recovery.js';
 import { StatsReader, type ConnectionStats } from './stats.js';
+import type { Wish } from './wish.js';
 
 export type ConnectionError = PeerError<ConnectionErrorType | 'peer-unavailable' | 'webrtc'>;
 
@@ -80,7 +82,7 @@ export abstract class Connection<
   #early: RTCIceCandidateInit[] = [];
   #recovery: Recovery | undefined;
   readonly #stats = new StatsReader();
-  #settleReady: { resolve: () => void; reject: (error: unknown) => void };
+  #ready!: Waiter<this>;
 
   constructor(context: ConnectionContext, prefix: string, init: ConnectionInit) {
     super();
@@ -93,13 +95,7 @@ export abstract class Connection<
     this.room = init.offer?.room ?? init.room;
     this.options = init.options ?? {};
     if (init.offer) this.#meet(init.offer.from);
-    let settle!: { resolve: () => void; reject: (error: unknown) => void };
-    this.ready = new Promise<this>((resolve, reject) => {
-      settle = { resolve: () => resolve(this), reject };
-    });
-    this.#settleReady = settle;
-    // Who does not wait for it hears `error` and `close`.
-    this.ready.catch(() => undefined);
+    this.ready = waiting((waiter) => (this.#ready = waiter));
   }
 
   get remoteId(): string {
@@ -186,6 +182,11 @@ export abstract class Connection<
     if (!this.offer && this.answered) this.#restart();
   }
 
+  // The callee asks us for an offer.
+  handleWish(wish: Wish): void {
+    this.negotiator?.handleWish(wish);
+  }
+
   // The machine is on another network, or on one again.
   handleNetworkChange(): void {
     this.#recovery?.handleNetworkChange();
@@ -208,10 +209,12 @@ export abstract class Connection<
     const configuration = context.line.rtcConfiguration();
     const negotiator = new Negotiator({ configuration, initiator, ...hooks });
     this.negotiator = negotiator;
-    negotiator.renegotiates = (this.remote as Introduction).renegotiates;
+    const { renegotiates, takesWishes } = this.remote as Introduction;
+    Object.assign(negotiator, { renegotiates, takesWishes });
     const onLoss = { restart: () => this.#restart(), giveUp: () => this.#lost() };
     this.#recovery = new Recovery(onLoss, { initiator, patience: context.patience });
     negotiator.on('description', (description) => this.#tell(description));
+    negotiator.on('wish', ({ lines, round }) => this.#send('CANDIDATE', { ...this.#names(), negotiate: lines, round }));
     negotiator.on('candidate', (candidate) => this.#send('CANDIDATE', { candidate, ...this.#names() }));
     negotiator.on('track', (event) => this.handleTrack(event));
     negotiator.on('channel', (channel) => this.handleChannel(channel));
@@ -237,7 +240,7 @@ export abstract class Connection<
   }
 
   protected markReady(): void {
-    if (!this.#closed) this.#settleReady.resolve();
+    if (!this.#closed) this.#ready.resolve(this);
   }
 
   protected error<Type extends ConnectionErrorType>(type: Type, message: string, cause?: unknown): PeerError<Type> {
@@ -247,7 +250,7 @@ export abstract class Connection<
   // Tells the error and ends.
   protected fail(error: ConnectionError): void {
     if (this.#closed) return;
-    this.#settleReady.reject(error);
+    this.#ready.reject(error);
     this.#emit('error', error);
     this.end(true);
   }
@@ -262,7 +265,7 @@ export abstract class Connection<
     this.onClosing();
     this.negotiator?.close();
     this.context.forget(this, goodbye && !said);
-    this.#settleReady.reject(this.error('connection-closed', 'Closed before it was open'));
+    this.#ready.reject(this.error('connection-closed', 'Closed before it was open'));
     this.#emit('close');
   }
 
@@ -270,7 +273,9 @@ export abstract class Connection<
   #meet(introduction: Introduction): void {
     this.remote = introduction;
     const skyway = this.room !== undefined && this.offer === undefined && !introduction.ours;
-    if (this.negotiator) this.negotiator.renegotiates = introduction.renegotiates || skyway;
+    if (!this.negotiator) return;
+    this.negotiator.renegotiates = introduction.renegotiates || skyway;
+    this.negotiator.takesWishes = introduction.takesWishes;
   }
 
   #handleState(state: RTCIceConnectionState): void {

@@ -1,11 +1,12 @@
 // Which connections a peer has, what the others say to them, and the candidates that came before their offers.
 
 import { PeerError } from '../errors.js';
+import { text } from '../members.js';
 import type { Frame } from '../signalling/frame.js';
 import type { AnyConnection } from './connection.js';
 import type { DataConnection } from './data_connection.js';
 import type { MediaConnection } from './media_connection.js';
-import { connectionIdOf, isNudge, parseAnswer, parseCandidate, parseOffer, type Offer } from './payload.js';
+import { connectionIdOf, isNudge, parseAnswer, parseCandidate, parseOffer, parseWish, type Offer } from './payload.js';
 
 export interface ConnectionsHooks {
   send(frame: Frame): void;
@@ -68,7 +69,9 @@ export class Connections {
       const answer = parseAnswer(payload);
       if (answer) connection?.handleAnswer(answer);
     } else if (type === 'CANDIDATE') {
+      const wish = parseWish(payload);
       if (isNudge(payload)) connection?.handleNudge();
+      else if (wish) connection?.handleWish(wish);
       else this.#handleCandidate(src, connection, payload);
     } else if (type === 'LEAVE') {
       for (const left of id === undefined ? this.#of(src) : [connection]) left?.handleLeave();
@@ -111,9 +114,9 @@ export class Connections {
 
   // `src` is no id where the server says why: docs/reference/interop.md.
   #handleExpire(src: string, payload: unknown): void {
-    const { peer, msg } = (payload ?? {}) as Record<string, unknown>;
-    const id = typeof peer === 'string' ? peer : src;
-    const reason = typeof msg === 'string' ? `: ${msg}` : '';
+    const id = text(payload, 'peer') ?? src;
+    const words = text(payload, 'msg');
+    const reason = words === undefined ? '' : `: ${words}`;
     const waiting = this.#of(id).filter((connection) => !connection.answered);
     if (waiting.length === 0) return;
     const error = new PeerError('peer-unavailable', `Could not connect to peer ${id}${reason}`);

@@ -7,7 +7,7 @@ import type { ConnectionContext } from './connection.js';
 import { MediaConnection } from './media_connection.js';
 import { parseAnswer, parseOffer, type Answer, type Offer } from './payload.js';
 
-const OURS = { browser: 'Chrome', peerway: 2 };
+const OURS = { browser: 'Chrome', peerway: 3 };
 
 beforeEach(() => {
   FakeRTCPeerConnection.made = [];
@@ -21,7 +21,7 @@ test('a call offers what we send, and to hear what we do not', async () => {
     ['audio', 'sendrecv'],
     ['video', 'recvonly'],
   ]);
-  expect(sent[0]).toMatchObject({ type: 'OFFER', dst: 'bob', payload: { type: 'media', metadata: 'm', peerway: 2 } });
+  expect(sent[0]).toMatchObject({ type: 'OFFER', dst: 'bob', payload: { type: 'media', metadata: 'm', peerway: 3 } });
 });
 
 test('what is not to be received is not offered', async () => {
@@ -110,6 +110,28 @@ test('a call that comes in waits to be answered, and its candidates wait with it
   expect(connection.metadata).toBe('from alice');
 });
 
+test.each([
+  [3, ['ANSWER', 'CANDIDATE']],
+  [2, ['ANSWER', 'OFFER']],
+])('the callee of a page of version %i says that it has a track more', async (peerway, types) => {
+  const { connection, sent } = called({ peerway });
+  connection.answer(stream('audio') as unknown as MediaStream);
+  await settled();
+  await connection.addTrack(track('video'));
+  await settled();
+  expect(sent.map(({ type }) => type)).toEqual(types);
+  connection.close();
+});
+
+test('the caller makes the offer that it is asked for', async () => {
+  const { connection, sent, answer } = await call(stream('audio'));
+  await answer(OURS);
+  connection.handleWish({ lines: { audio: 0, video: 1 }, round: 1 });
+  await settled();
+  expect(sent.map(({ type }) => type)).toEqual(['OFFER', 'OFFER']);
+  connection.close();
+});
+
 test('a codec that the browser does not have is said to be missing', async () => {
   vi.stubGlobal('RTCRtpReceiver', { getCapabilities: () => ({ codecs: [{ mimeType: 'video/VP8' }] }) });
   const errors: string[] = [];
@@ -187,9 +209,9 @@ async function call(own?: FakeStream, options = {}, onError?: (error: PeerError)
   return { connection, rtc, sent, forgotten, answer };
 }
 
-function called() {
+function called(members: object = {}) {
   const { context, sent } = surroundings();
-  const payload = { sdp: { type: 'offer', sdp: 'v=0' }, type: 'media', connectionId: 'mc_1', metadata: 'from alice' };
+  const payload = { sdp: { type: 'offer', sdp: 'v=0; audio sendrecv' }, type: 'media', connectionId: 'mc_1', metadata: 'from alice', ...members };
   const offer = parseOffer(payload) as Offer;
   return { connection: new MediaConnection(context, { peer: 'alice', offer }), sent };
 }

@@ -1,9 +1,8 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 
 import { FakeRTCPeerConnection, FakeTrack } from '../testing/fake_rtc.js';
-import { Negotiator, type LocalDescription } from './negotiator.js';
-
-const CONFIGURED = Promise.resolve({ iceServers: [{ urls: 'stun:a.example' }] });
+import { CONFIGURED, connected, settled, side } from '../testing/negotiators.js';
+import type { LocalDescription } from './negotiator.js';
 
 beforeEach(() => {
   FakeRTCPeerConnection.made = [];
@@ -43,7 +42,7 @@ test('our candidates are not told before our description', async () => {
   expect(told).toEqual(['offer', 'one', 'two']);
 });
 
-test('when both offer at once the caller wins and both end stable', async () => {
+test('older pages: when both offer at once the caller wins and both end stable', async () => {
   const { alice, bob } = await connected();
   alice.said.length = 0;
   bob.said.length = 0;
@@ -170,26 +169,3 @@ test('a closed one says nothing more', async () => {
   expect(alice.said).toEqual([]);
   expect(alice.rtc.signalingState).toBe('closed');
 });
-
-function side(initiator: boolean, hooks = {}) {
-  const negotiator = new Negotiator({ configuration: {}, initiator, ...hooks });
-  const said: LocalDescription[] = [];
-  negotiator.on('description', (description) => said.push(description));
-  return { negotiator, said, rtc: FakeRTCPeerConnection.made.at(-1) as FakeRTCPeerConnection };
-}
-
-async function connected({ renegotiates = true } = {}) {
-  const [alice, bob] = [side(true), side(false)];
-  alice.negotiator.renegotiates = bob.negotiator.renegotiates = renegotiates;
-  alice.negotiator.start(CONFIGURED);
-  await settled();
-  bob.negotiator.startWith(alice.said[0] as LocalDescription, CONFIGURED);
-  await settled();
-  alice.negotiator.handleAnswer(bob.said[0] as LocalDescription);
-  await settled();
-  return { alice, bob };
-}
-
-function settled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
-}

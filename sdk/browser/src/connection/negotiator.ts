@@ -1,12 +1,16 @@
 // One RTCPeerConnection: fed with what the other side describes, it emits what is to be told to the other side. It never
 // sees a socket.
 //
-//   handleOffer, handleAnswer, handleCandidate  -->  Negotiator  -->  description, candidate
+//   handleOffer, handleAnswer, handleWish, handleCandidate  -->  Negotiator  -->  description, wish, candidate
 //
-// Everything goes one after the other. When both sides offer at once the caller's offer counts ("perfect negotiation").
+// Everything goes one after the other. Between pages of ours only the caller offers, and the callee asks it to: browsers
+// lose pictures when they take an offer back. Where two offers meet all the same (an older page, a line that the callee
+// has made by hand) the caller's counts ("perfect negotiation").
 
 import { Emitter } from '../emitter.js';
 import { platform } from '../platform.js';
+import { Reminder } from './reminder.js';
+import { addLines, linesWithoutOffer, type Wish } from './wish.js';
 
 export type SdpTransform = (sdp: string) => string | void;
 
@@ -24,6 +28,7 @@ export interface LocalDescription {
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions
 export type NegotiatorEvents = {
   description: [description: LocalDescription];
+  wish: [wish: Wish];
   candidate: [candidate: RTCIceCandidateInit];
   track: [event: RTCTrackEvent];
   channel: [channel: RTCDataChannel];
@@ -48,13 +53,17 @@ export interface NegotiatorOptions extends NegotiatorHooks {
 
 // Those that come before their description.
 const EARLY_CANDIDATES = 200;
+// Then the caller cannot do it (a line made by hand is not one that its offers can fill), and the callee offers itself.
+const MOST_WISHES = 2;
 // How long what was said may have been on the way when the server was lost.
 const LOST_MS = 60_000;
 
 export class Negotiator extends Emitter<NegotiatorEvents> {
   readonly connection: RTCPeerConnection;
-  // Whether the other side understands further offers: known from its first description on.
+  // Whether the other side understands further offers, and whether it makes or takes wishes: known from its first
+  // description on.
   renegotiates = false;
+  takesWishes = false;
   readonly #initiator: boolean;
   readonly #hooks: NegotiatorHooks;
   readonly #early: RTCIceCandidateInit[] = [];
@@ -62,6 +71,10 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   readonly #listeners = new AbortController();
   #tasks: Promise<void> = Promise.resolve();
   #round = 0;
+  #theirRound = 0;
+  // Since all that we send had its line.
+  #wishes = 0;
+  readonly #reminder = new Reminder();
   #last: LocalDescription | undefined;
   #describedAt = 0;
   // An exchange of ours or of theirs has been completed.
@@ -100,6 +113,7 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
       const pending = connection.signalingState !== 'stable';
       if (pending && this.#initiator) return;
       this.#tookBack ||= pending;
+      this.#reminder.stop();
       await connection.setRemoteDescription({ type: 'offer', sdp });
       await this.#addEarly();
       this.#hooks.prepare?.(connection);
@@ -108,6 +122,9 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
       await connection.setLocalDescription({ type: 'answer', sdp: transformed });
       const first = !this.#settled;
       this.#settled = true;
+      this.#theirRound = round ?? 0;
+      const { audio, video } = linesWithoutOffer(connection);
+      if (audio + video === 0) this.#wishes = 0;
       if (this.#closed) return;
       await this.#revive();
       this.#describe({ type: 'answer', sdp: transformed, first, restart: false, round });
@@ -120,10 +137,21 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
       // The answer to an offer that was taken back.
       if (this.connection.signalingState !== 'have-local-offer') return;
       if (round !== undefined && round !== this.#round) return;
+      this.#reminder.stop();
       await this.connection.setRemoteDescription({ type: 'answer', sdp });
       this.#settled = true;
       await this.#addEarly();
       await this.#revive();
+    });
+  }
+
+  // While an offer of ours is under way there is nothing to do: when it is answered the other side looks again.
+  handleWish({ lines, round }: Wish): void {
+    this.#run(async () => {
+      const { connection } = this;
+      if (!this.#initiator || !this.#settled || connection.signalingState !== 'stable' || round !== this.#round) return;
+      addLines(connection, lines);
+      await this.#offer({});
     });
   }
 
@@ -159,6 +187,7 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#reminder.stop();
     this.#listeners.abort();
     this.connection.close();
     this.removeAllListeners();
@@ -167,13 +196,22 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
   async #offer(options: RTCOfferOptions): Promise<void> {
     const { connection } = this;
     this.#hooks.prepare?.(connection);
-    const offer = await connection.createOffer({ ...this.#hooks.offerOptions, ...options });
-    const sdp = this.#transformed(offer.sdp ?? '');
+    const made = await connection.createOffer({ ...this.#hooks.offerOptions, ...options });
+    const sdp = this.#transformed(made.sdp ?? '');
     await connection.setLocalDescription({ type: 'offer', sdp });
     if (this.#closed) return;
     this.#round += 1;
     const restart = options.iceRestart === true;
-    this.#describe({ type: 'offer', sdp, first: this.#round === 1, restart, round: this.#round });
+    const offer: LocalDescription = { type: 'offer', sdp, first: this.#round === 1, restart, round: this.#round };
+    this.#describe(offer);
+    if (this.takesWishes) this.#reminder.start(() => this.emit('description', offer));
+  }
+
+  #wish(): void {
+    this.#wishes += 1;
+    const wish = { lines: linesWithoutOffer(this.connection), round: this.#theirRound };
+    this.emit('wish', wish);
+    this.#reminder.start(() => this.emit('wish', wish));
   }
 
   // Chromium (seen in 148) sends nothing more on the tracks that it had when an offer was taken back.
@@ -243,9 +281,12 @@ export class Negotiator extends Emitter<NegotiatorEvents> {
       if (this.#last) this.#tellGathered();
     });
     on('negotiationneeded', () => {
-      if (!this.renegotiates) return;
+      // The first exchange takes what was there before it.
+      if (!this.renegotiates || !connection.remoteDescription) return;
       this.#run(async () => {
-        if (this.connection.signalingState === 'stable' && this.#settled) await this.#offer({});
+        if (this.connection.signalingState !== 'stable' || !this.#settled) return;
+        if (this.takesWishes && !this.#initiator && this.#wishes < MOST_WISHES) this.#wish();
+        else await this.#offer({});
       });
     });
     on('track', (event) => this.emit('track', event));

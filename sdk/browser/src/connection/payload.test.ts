@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
 
-import { connectionIdOf, encodeDescription, parseAnswer, parseCandidate, parseOffer } from './payload.js';
+import {
+  connectionIdOf,
+  encodeDescription,
+  parseAnswer,
+  parseCandidate,
+  parseOffer,
+  parseWish,
+  STRANGER,
+} from './payload.js';
 
 const OFFER = {
   sdp: { type: 'offer', sdp: 'v=0' },
@@ -22,18 +30,19 @@ test('an offer of PeerJS 1.5 is read', () => {
     reliable: true,
     serialization: 'binary',
     restart: false,
-    from: { ours: false, renegotiates: false, legacy: false },
+    from: { ours: false, renegotiates: false, takesWishes: false, legacy: false },
   });
 });
 
 test.each([
-  ['PeerJS up to 1.4', { browser: 'chrome' }, { ours: false, renegotiates: false, legacy: true }],
-  ['PeerJS 1.5', {}, { ours: false, renegotiates: false, legacy: false }],
-  ['the native SDK', { browser: 'Chrome', peerway: 1 }, { ours: true, renegotiates: false, legacy: false }],
-  ['a page of ours', { browser: 'Chrome', peerway: 2 }, { ours: true, renegotiates: true, legacy: false }],
-  ['nonsense', { peerway: {}, browser: 7 }, { ours: false, renegotiates: false, legacy: true }],
+  ['PeerJS up to 1.4', { browser: 'chrome' }, { legacy: true }],
+  ['PeerJS 1.5', {}, {}],
+  ['the native SDK', { browser: 'Chrome', peerway: 1 }, { ours: true }],
+  ['an older page of ours', { browser: 'Chrome', peerway: 2 }, { ours: true, renegotiates: true }],
+  ['a page of ours', { browser: 'Chrome', peerway: 3 }, { ours: true, renegotiates: true, takesWishes: true }],
+  ['nonsense', { peerway: {}, browser: 7 }, { legacy: true }],
 ])('%s is known by its offer', (_, members, from) => {
-  expect(parseOffer({ ...OFFER, ...members })?.from).toEqual(from);
+  expect(parseOffer({ ...OFFER, ...members })?.from).toEqual({ ...STRANGER, ...from });
 });
 
 test('what we write is what we read', () => {
@@ -44,7 +53,7 @@ test('what we write is what we read', () => {
     sdp: 'v=0',
     ...names,
     round: 3,
-    from: { ours: true, renegotiates: true, legacy: false },
+    from: { ours: true, renegotiates: true, takesWishes: true, legacy: false },
   });
 });
 
@@ -103,6 +112,13 @@ test('candidates of every generation are read, and the end of them is not one', 
   });
   for (const none of [null, {}, { candidate: '', sdpMid: '0' }, { candidate: 'candidate:1' }, 'candidate:1']) {
     expect(parseCandidate(candidate(none))).toBeUndefined();
+  }
+});
+
+test('a wish is read, and nothing else for one', () => {
+  expect(parseWish({ negotiate: { audio: 1 }, round: 2, connectionId: 'mc_1' })).toEqual({ lines: { audio: 1 }, round: 2 });
+  for (const none of [undefined, 7, {}, { round: 1 }, { negotiate: {} }, { negotiate: null, round: 1 }]) {
+    expect(parseWish(none)).toBeUndefined();
   }
 });
 

@@ -3,6 +3,7 @@
 import type { ConnectionStats } from '../connection/stats.js';
 import { PeerError } from '../errors.js';
 import type { MediaConnection } from '../connection/media_connection.js';
+import { text } from '../members.js';
 import type { CallOption } from '../options.js';
 import type { Frame } from '../signalling/frame.js';
 import { LONGEST_NAME, MOST_NAMED, type Publication, Publications } from './publications.js';
@@ -219,6 +220,5 @@ export class MeshRoom extends Room {
 
 // It came from another member: anything.
 function nameIn(metadata: unknown): string {
-  const name = (metadata as { stream?: unknown } | null | undefined)?.stream;
-  return typeof name === 'string' ? name.slice(0, LONGEST_NAME) : '';
+  return (text(metadata, 'stream') ?? '').slice(0, LONGEST_NAME);
 }

@@ -3,8 +3,10 @@
 
 import { Emitter } from '../emitter.js';
 import { PeerError, type ErrorType } from '../errors.js';
+import { membersOf, text } from '../members.js';
 import type { Frame } from '../signalling/frame.js';
 import { unpackRoomData } from './room_data.js';
+import { waiting, type Waiter } from '../waiting.js';
 import { parseLog, skywayLog } from './room_log.js';
 import { RoomOutbox } from './room_outbox.js';
 import type { MediaConnection } from '../connection/media_connection.js';
@@ -15,11 +17,6 @@ import type { PublishOptions, RoomEvents, RoomLogEntry, RoomMode, RoomOptions, R
 const ANSWER_MS = 15_000;
 
 type State = 'away' | 'asking' | 'in' | 'over';
-
-interface Waiter<Value> {
-  resolve(value: Value): void;
-  reject(error: unknown): void;
-}
 
 export type * from './types.js';
 
@@ -282,19 +279,7 @@ export abstract class Room extends Emitter<RoomEvents> implements RoomInbox {
   }
 }
 
-// A promise that nobody has to look at.
-function waiting<Value>(start: (waiter: Waiter<Value>) => void): Promise<Value> {
-  const promise = new Promise<Value>((resolve, reject) => start({ resolve, reject }));
-  promise.catch(() => {});
-  return promise;
-}
-
-export function text(payload: unknown, key: string): string | undefined {
-  const value = (payload as Record<string, unknown> | null | undefined)?.[key];
-  return typeof value === 'string' ? value : undefined;
-}
-
 function strings(payload: unknown, key: string): string[] {
-  const value = (payload as Record<string, unknown> | null | undefined)?.[key];
+  const value = membersOf(payload)[key];
   return Array.isArray(value) ? value.filter((it) => typeof it === 'string') : [];
 }

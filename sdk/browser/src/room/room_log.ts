@@ -1,5 +1,6 @@
 // A room's log: as the server tells it, as an application likes it, and as skyway-js told it.
 
+import { membersOf } from '../members.js';
 import { unpackRoomData } from './room_data.js';
 import type { RoomLogEntry } from './types.js';
 
@@ -9,8 +10,7 @@ export function parseLog(payload: unknown): RoomLogEntry[] {
 }
 
 function parseEntry(value: unknown): RoomLogEntry | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { timestamp, src, action, mode, payload, attachments } = value as Record<string, unknown>;
+  const { timestamp, src, action, mode, payload, attachments } = membersOf(value);
   if (typeof timestamp !== 'number' || typeof src !== 'string') return undefined;
   if (action === 'joined') return { timestamp, src, action, mode: mode === 'sfu' ? 'sfu' : 'mesh' };
   if (action === 'left') return { timestamp, src, action };

@@ -2,6 +2,7 @@
 // asks for offers, answers them, and begins again with growing pauses when a connection is lost.
 
 import { PeerError } from '../errors.js';
+import { waiting, type Waiter } from '../waiting.js';
 import type { Publication } from './publications.js';
 import { iceUser, type RoomOffer } from './sfu_lines.js';
 import { type Received, SfuLink } from './sfu_link.js';
@@ -20,11 +21,6 @@ export interface LegHost {
   // Tracks of others that there are now.
   receive(received: Received[], offer: RoomOffer): void;
   fault(error: unknown): void;
-}
-
-interface Waiter {
-  resolve(): void;
-  reject(error: unknown): void;
 }
 
 export class SfuLeg {
@@ -70,8 +66,8 @@ export class SfuLeg {
   // Resolves when what is published now is on its way.
   publish(publication: Publication | undefined): Promise<void> {
     this.publication = publication;
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
+    return waiting((waiter) => {
+      this.#waiters.push(waiter);
       this.#enqueue(async () => {
         const link = this.#link;
         if (!link || this.#simulcast !== (publication?.options.simulcast ?? false)) return this.ask();

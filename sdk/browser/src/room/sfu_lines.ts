@@ -1,5 +1,7 @@
 // What the offers of the forwarding unit say of their lines (docs/reference/room-frames.md, "Media").
 
+import { membersOf, text } from '../members.js';
+
 // A line on which another member's track comes.
 export interface Line {
   mid: string;
@@ -18,14 +20,12 @@ export interface RoomOffer {
 }
 
 export function parseOffer(payload: unknown): RoomOffer | undefined {
-  if (typeof payload !== 'object' || payload === null) return undefined;
-  const { sdp, streams } = payload as Record<string, unknown>;
-  if (typeof sdp !== 'string') return undefined;
+  const sdp = text(payload, 'sdp');
+  if (sdp === undefined) return undefined;
   const owners = new Map<string, Owner>();
-  for (const [stream, owner] of Object.entries(streams ?? {})) {
-    const { peer, name } =
-      typeof owner === 'string' ? { peer: owner, name: '' } : ((owner ?? {}) as Record<string, unknown>);
-    if (typeof peer === 'string') owners.set(stream, { peer, name: typeof name === 'string' ? name : '' });
+  for (const [stream, owner] of Object.entries(membersOf(membersOf(payload).streams))) {
+    const peer = typeof owner === 'string' ? owner : text(owner, 'peer');
+    if (peer !== undefined) owners.set(stream, { peer, name: text(owner, 'name') ?? '' });
   }
   return { sdp, streams: owners };
 }

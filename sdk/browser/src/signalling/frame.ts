@@ -1,5 +1,7 @@
 // What goes over the WebSocket: one JSON object each (docs/reference/peerjs-dialect.md, B2; room-frames.md).
 
+import { membersOf } from '../members.js';
+
 export interface Frame {
   type: string;
   src?: string;
@@ -18,8 +20,7 @@ export function parseFrame(text: unknown): Frame | undefined {
   } catch {
     return undefined;
   }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { type, src, dst, room, payload, attachments } = value as Record<string, unknown>;
+  const { type, src, dst, room, payload, attachments } = membersOf(value);
   if (typeof type !== 'string') return undefined;
   const frame: Frame = { type };
   if (typeof src === 'string') frame.src = src;

@@ -1,5 +1,6 @@
 // The ICE servers that the server gives: with OPEN, and asked for again before they expire.
 
+import { membersOf } from '../members.js';
 import { platform } from '../platform.js';
 
 const ASK_MS = 4000;
@@ -33,7 +34,7 @@ export class IceServers {
 
   // What came with OPEN. False if that had none.
   take(payload: unknown): boolean {
-    const { iceServers, ttl } = (payload ?? {}) as Record<string, unknown>;
+    const { iceServers, ttl } = membersOf(payload);
     if (!Array.isArray(iceServers)) return false;
     this.#servers = iceServers.filter(isServer);
     const life = typeof ttl === 'number' && ttl > 0 ? ttl : Number.POSITIVE_INFINITY;

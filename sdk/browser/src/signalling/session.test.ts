@@ -48,7 +48,7 @@ test('it goes on for hours', () => {
   FakeSocket.last.open();
   for (let tries = 0; tries < 500; tries += 1) {
     FakeSocket.last.end();
-    now.advanceTimersByTime(8000);
+    untilNextTry();
   }
   expect(FakeSocket.made).toHaveLength(501);
 });
@@ -128,7 +128,7 @@ test('a server that lets go at once is asked more and more seldom', () => {
   for (let tries = 0; tries < 4; tries += 1) {
     FakeSocket.last.open();
     FakeSocket.last.end();
-    now.advanceTimersByTime(8000);
+    untilNextTry();
   }
   expect(told.filter((it) => it.startsWith('lost'))).toEqual(['lost 1', 'lost 2', 'lost 3', 'lost 4']);
 });
@@ -140,6 +140,58 @@ test('a try that hangs is begun anew when somebody knows of a network', () => {
   now.advanceTimersByTime(2000);
   session.check();
   expect(FakeSocket.made).toHaveLength(2);
+});
+
+test('after a loss a try that hangs is given up sooner at first', () => {
+  start();
+  FakeSocket.last.open();
+  FakeSocket.last.end();
+  for (const limit of [3000, 5000, 8000, 8000]) {
+    untilNextTry();
+    const hanging = FakeSocket.last;
+    now.advanceTimersByTime(limit - 20);
+    expect(hanging.closed).toBe(false);
+    now.advanceTimersByTime(20);
+    expect(hanging.closed).toBe(true);
+  }
+});
+
+test('the first time, and when it is asked for again, a server has its time', () => {
+  const { session } = start();
+  FakeSocket.last.open();
+  session.close();
+  session.start();
+  now.advanceTimersByTime(7990);
+  expect(FakeSocket.last.closed).toBe(false);
+});
+
+test('a network that is there makes a try that hangs begin anew at once', () => {
+  const page = new EventTarget();
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+  vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page));
+  const { session } = start();
+  FakeSocket.last.open();
+  FakeSocket.last.end();
+  now.advanceTimersByTime(200 + 100);
+  const hanging = FakeSocket.last;
+
+  page.dispatchEvent(new Event('pageshow'));
+  expect(hanging.closed).toBe(false);
+  page.dispatchEvent(new Event('online'));
+  expect(hanging.closed).toBe(true);
+  // And has the whole time.
+  now.advanceTimersByTime(2990);
+  expect(FakeSocket.made).toHaveLength(3);
+  expect(FakeSocket.last.closed).toBe(false);
+
+  FakeSocket.last.open();
+  page.dispatchEvent(new Event('online'));
+  expect(FakeSocket.last.sent).toEqual([{ type: 'LEAVE', dst: 'alice' }]);
+  expect(FakeSocket.made).toHaveLength(3);
+
+  session.close();
+  page.dispatchEvent(new Event('online'));
+  expect(FakeSocket.made).toHaveLength(3);
 });
 
 test('two pages of one id do not fight for it', () => {
@@ -169,6 +221,12 @@ test('a closed one keeps nothing and leaves nothing running', () => {
   FakeSocket.last.open();
   expect(FakeSocket.last.sent).toEqual([]);
 });
+
+// To 10 ms.
+function untilNextTry(): void {
+  const count = FakeSocket.made.length;
+  while (FakeSocket.made.length === count) now.advanceTimersByTime(10);
+}
 
 function start() {
   const session = new Session({ id: 'alice', attempts: 3, url: () => 'ws://example.com/peerjs?id=alice' });

@@ -4,6 +4,7 @@
 
 import { Emitter } from '../emitter.js';
 import { PeerError, type PeerErrorType } from '../errors.js';
+import { text } from '../members.js';
 import { platform } from '../platform.js';
 import { parseFrame, type Frame } from './frame.js';
 import { Outbox } from './outbox.js';
@@ -28,10 +29,13 @@ export interface SessionOptions {
   attempts: number;
 }
 
+// How long a try may take. What is begun while a network is away hangs though it is back: the first ones after a loss are
+// given up sooner.
 const OPEN_MS = 8000;
+const REOPEN_MS = [3000, 5000];
 const PROBE_MS = 4000;
 const QUIET_MS = 25_000;
-// A try may hang in a network that is gone; when somebody knows of another one it is begun anew.
+// When somebody knows of another network, a try that hangs is begun anew.
 const SLOW_MS = 2000;
 const STEADY_MS = 5000;
 const BACKOFF_MS = [200, 500, 1000, 2000, 4000, 8000];
@@ -107,7 +111,8 @@ export class Session extends Emitter<SessionEvents> {
     this.#socket = socket;
     socket.onmessage = ({ data }) => this.#handleMessage(data);
     socket.onclose = ({ code }) => this.#handleClose(code);
-    this.#after(OPEN_MS, () => this.#lose());
+    const limit = this.#wasOpen && REOPEN_MS[this.#attempt - 1];
+    this.#after(limit || OPEN_MS, () => this.#lose());
   }
 
   #handleMessage(data: unknown): void {
@@ -176,9 +181,10 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   // A throttled or sleeping page hears of its timers late: what the clock says counts.
-  #wake(): void {
+  #wake({ type }: Event): void {
     if (this.#probedAt !== undefined && platform.now() - this.#probedAt >= PROBE_MS) this.#lose();
-    this.check();
+    if (type === 'online' && this.#state === 'connecting') this.#connect();
+    else this.check();
   }
 
   #end(error: PeerError): void {
@@ -204,9 +210,9 @@ export class Session extends Emitter<SessionEvents> {
 
   #listen(): void {
     if (typeof addEventListener !== 'function') return;
-    const wake = (): void => this.#wake();
-    const shown = (): void => {
-      if (document.visibilityState === 'visible') this.#wake();
+    const wake = (event: Event): void => this.#wake(event);
+    const shown = (event: Event): void => {
+      if (document.visibilityState === 'visible') this.#wake(event);
     };
     addEventListener('online', wake);
     addEventListener('pageshow', wake);
@@ -220,6 +226,5 @@ export class Session extends Emitter<SessionEvents> {
 }
 
 export function wordsOf(frame: Frame): string {
-  const words = (frame.payload as { msg?: unknown } | null | undefined)?.msg;
-  return typeof words === 'string' ? words : 'The server gave no reason';
+  return text(frame.payload, 'msg') ?? 'The server gave no reason';
 }

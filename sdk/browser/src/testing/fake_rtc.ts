@@ -1,7 +1,10 @@
 // A stand-in for RTCPeerConnection that keeps to the rules of signalling and connects nothing. Its SDP are texts like
-// `offer 1 of alice`.
+// `offer 1`, and behind that their lines, if there are any: `offer 2; audio sendrecv; video recvonly`.
 
 type Transceiver = {
+  mid: string | null;
+  // A track of ours made it, so it takes a line of the other side.
+  takesLines: boolean;
   direction: RTCRtpTransceiverDirection;
   currentDirection: RTCRtpTransceiverDirection | null;
   sender: FakeSender;
@@ -92,6 +95,8 @@ export class FakeRTCPeerConnection extends EventTarget {
   readonly transceivers: Transceiver[] = [];
   readonly offered: RTCOfferOptions[] = [];
   #descriptions = 0;
+  // Lines of an offer of ours that may be taken back.
+  #pending: Transceiver[] = [];
 
   constructor(configuration: RTCConfiguration = {}) {
     super();
@@ -106,7 +111,8 @@ export class FakeRTCPeerConnection extends EventTarget {
   async createOffer(options: RTCOfferOptions = {}): Promise<RTCSessionDescriptionInit> {
     this.offered.push(options);
     this.#descriptions += 1;
-    return { type: 'offer', sdp: `offer ${this.#descriptions}` };
+    const lines = inOrder(this.transceivers).map(({ receiver, direction }) => `; ${receiver.track.kind} ${direction}`);
+    return { type: 'offer', sdp: [`offer ${this.#descriptions}`, ...lines].join('') };
   }
 
   async createAnswer(): Promise<RTCSessionDescriptionInit> {
@@ -117,14 +123,23 @@ export class FakeRTCPeerConnection extends EventTarget {
 
   async setLocalDescription(description: RTCSessionDescriptionInit): Promise<void> {
     this.#move('local', description.type);
-    if (description.type !== 'rollback') this.localDescription = description;
+    if (description.type === 'offer') this.#nameLines();
+    if (description.type === 'rollback') this.#takeBack();
+    else this.localDescription = description;
+    this.#lookAgain();
   }
 
   // An offer that meets one of ours takes ours back.
   async setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {
-    if (description.type === 'offer' && this.signalingState === 'have-local-offer') this.signalingState = 'stable';
+    if (description.type === 'offer' && this.signalingState === 'have-local-offer') {
+      this.signalingState = 'stable';
+      this.#takeBack();
+    }
     this.#move('remote', description.type);
     this.remoteDescription = description;
+    this.#pending = [];
+    if (description.type === 'offer') this.#takeLines(description.sdp ?? '');
+    this.#lookAgain();
   }
 
   async addIceCandidate(candidate: RTCIceCandidateInit): Promise<void> {
@@ -188,6 +203,8 @@ export class FakeRTCPeerConnection extends EventTarget {
 
   #add(kind: string, track: FakeTrack | null, direction: RTCRtpTransceiverDirection): Transceiver {
     const transceiver: Transceiver = {
+      mid: null,
+      takesLines: track !== null,
       direction,
       currentDirection: null,
       sender: new FakeSender(track),
@@ -195,8 +212,38 @@ export class FakeRTCPeerConnection extends EventTarget {
       setCodecPreferences: () => undefined,
     };
     this.transceivers.push(transceiver);
-    queueMicrotask(() => this.dispatchEvent(new Event('negotiationneeded')));
+    queueMicrotask(() => transceiver.mid === null && this.dispatchEvent(new Event('negotiationneeded')));
     return transceiver;
+  }
+
+  #nameLines(): void {
+    inOrder(this.transceivers).forEach((transceiver, index) => {
+      if (transceiver.mid !== null) return;
+      transceiver.mid = `${index}`;
+      this.#pending.push(transceiver);
+    });
+  }
+
+  #takeBack(): void {
+    for (const transceiver of this.#pending.splice(0)) transceiver.mid = null;
+  }
+
+  // RFC 9429, 5.10: the first of ours that has no line yet and fits, else a new one.
+  #takeLines(sdp: string): void {
+    const lines = sdp.split('; ').slice(1);
+    lines.forEach((line, index) => {
+      const mid = `${index}`;
+      const [kind = '', direction = ''] = line.split(' ');
+      if (this.transceivers.some((it) => it.mid === mid)) return;
+      const fits = (it: Transceiver): boolean => it.mid === null && it.takesLines && it.receiver.track.kind === kind;
+      const taken = /recv/.test(direction) && this.transceivers.find(fits);
+      (taken || this.#add(kind, null, 'recvonly')).mid = mid;
+    });
+  }
+
+  #lookAgain(): void {
+    if (this.signalingState !== 'stable' || this.transceivers.every(({ mid }) => mid !== null)) return;
+    queueMicrotask(() => this.dispatchEvent(new Event('negotiationneeded')));
   }
 
   #move(side: 'local' | 'remote', type: RTCSdpType): void {
@@ -212,4 +259,10 @@ export class FakeRTCPeerConnection extends EventTarget {
     if (!after) throw new DOMException(state, 'InvalidStateError');
     this.signalingState = after;
   }
+}
+
+// As the lines of an offer: those that have one already, then the new ones.
+function inOrder(transceivers: Transceiver[]): Transceiver[] {
+  const place = ({ mid }: Transceiver): number => Number(mid ?? Infinity);
+  return [...transceivers].sort((one, other) => (place(one) === place(other) ? 0 : place(one) - place(other)));
 }
