@@ -2,7 +2,7 @@
 # Checks everything and ends with a count. Installs what is missing (Debian packages, npm packages).
 #   ./test.sh         formatting, lints, Rust tests, browser tests
 #   ./test.sh quick   the same without browsers
-#   ./test.sh slow    the same with the tests that take minutes of idling
+#   ./test.sh slow    the same with the tests that take minutes of idling, and a release build
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit
 
@@ -12,7 +12,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 main() {
-  local mode=${1:-full} part
+  local mode=${1:-full} part built
   case $mode in
     full | quick | slow) ;;
     *) echo "usage: ./test.sh [quick|slow]" >&2; exit 2 ;;
@@ -31,12 +31,11 @@ main() {
   done
   check "formatting" cargo fmt --all --check
   check "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
-  rust_tests cargo test --workspace --locked --no-fail-fast
-  # Encoders and decoders are not built otherwise.
+  # Features are encoders and decoders, which add to the API and change nothing else.
   check "lints with codecs" cargo clippy -p peerway --all-targets --all-features --locked -- -D warnings
-  rust_tests cargo test -p peerway --all-features --locked --lib codec::
-  rust_tests cargo test -p peerway --all-features --locked --test codec
-  rust_tests cargo test -p peerway --all-features --locked --doc codec
+  # Most tests wait for something most of the time, those with coturn's programs for seconds.
+  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
+  rust_tests cargo test --workspace --all-features --locked --no-fail-fast
   if [[ $mode != quick ]]; then
     need chromium chromium
     need firefox-esr firefox-esr
@@ -44,9 +43,14 @@ main() {
     need certutil libnss3-tools
     need ip iproute2
     need nft nftables
-    check "release build" cargo build --release --locked
+    # What the Rust tests have built does for the browsers.
+    built=$(realpath -m "${CARGO_TARGET_DIR:-target}")/debug
+    export E2E_BIN=$built/peerway E2E_AGENT=$built/examples/agent E2E_SOCKETIO_ECHO=$built/examples/socketio_echo
     browser_tests npm test --prefix e2e
-    [[ $mode == slow ]] && browser_tests npm run slow --prefix e2e
+    if [[ $mode == slow ]]; then
+      browser_tests npm run slow --prefix e2e
+      check "release build" cargo build --release --locked
+    fi
   fi
 
   echo

@@ -35,7 +35,9 @@ const serializations = {
 inEveryBrowser((stage) => {
   for (const [client, kinds] of Object.entries(serializations)) {
     for (const [serialization, samples] of Object.entries(kinds)) {
-      stage.test(`${client}: ${serialization} carries every value both ways, whoever began`, {}, async () => {
+      const name = `${client}: ${serialization} carries every value both ways, whoever began`;
+      // A debug build of the program takes three times as long.
+      stage.test(name, { timeout: 120_000 }, async () => {
         const [tab, agent] = await pair(client, serialization);
 
         for (const [caller, callee] of [
@@ -116,7 +118,7 @@ inEveryBrowser((stage) => {
 
   // Enough to wait for in one browser.
   if (stage.browserName === 'chromium') {
-    stage.test('1.5.5: 100 MB arrive whole, both ways', { timeout: 120_000 }, async () => {
+    stage.test('1.5.5: 100 MB arrive whole, both ways', { timeout: 240_000 }, async () => {
       const size = 100 * 1024 * 1024;
       const [tab, agent] = await pair('1.5.5');
       const [outbound, inbound] = await connected(tab, agent);

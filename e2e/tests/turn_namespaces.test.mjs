@@ -1,6 +1,7 @@
 // Two peers on hosts that cannot reach each other meet through a server that both reach, with its settings untouched.
 
 import assert from 'node:assert/strict';
+import { describe } from 'node:test';
 
 import { browserNames } from '../lib/browsers.mjs';
 import { FarStage } from '../lib/far_stage.mjs';
@@ -14,9 +15,12 @@ const { skip } = unlessPeerServer('PeerServer relays nothing');
 const reason = skip || (await whyNoNetwork());
 
 const pairs = [...browserNames.map((name) => [name, name]), ...(browserNames.length > 1 ? [browserNames] : [])];
-for (const pair of pairs) {
-  on(new FarStage(...pair), define, { skip: reason });
-}
+// Most of the time they wait until a browser has given up. Tests of one pair share its tabs.
+describe('two hosts', { concurrency: true }, () => {
+  for (const pair of pairs) {
+    on(new FarStage(...pair), define, { skip: reason, concurrency: 1 });
+  }
+});
 
 function define(stage) {
   stage.test('the hosts cannot reach each other', {}, async () => {
