@@ -171,8 +171,12 @@ impl MediaRouter {
                 match (existing, codec) {
                     (None, Some(codec)) => {
                         let slot = member.leg.attach(kind, codec.clock(), label(id, kind));
-                        let subscription = slot.map(|slot| Subscription { publisher, kind, slot });
-                        member.subscriptions.extend(subscription);
+                        let Some(slot) = slot else { continue };
+                        member.subscriptions.push(Subscription { publisher, kind, slot });
+                        // It is the line that the same track had.
+                        if member.connected && member.leg.is_live(slot) {
+                            self.begin(key, slot);
+                        }
                     }
                     (Some(index), None) => {
                         let Subscription { slot, .. } = member.subscriptions.swap_remove(index);
