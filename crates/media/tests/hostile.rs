@@ -227,8 +227,7 @@ fn a_thousand_wishes_in_a_second_make_a_few_offers() {
     let offers = &world.client(bob).offers[offers..];
     assert!(offers.len() < 120, "{}", offers.len());
     let lines = offers.last().unwrap().matches("\r\nm=").count();
-    // A line that is on its way out makes place after the next answer only.
-    assert!(lines <= 6, "{lines}");
+    assert_eq!(lines, 4, "its own two, and two of the other's");
     assert!(closed(&world).is_empty());
     let pictures = world.client(bob).pictures(ann);
     assert!(pictures.iter().filter(|it| it.at > world.now - SECOND).count() > 25);

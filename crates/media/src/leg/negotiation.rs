@@ -78,8 +78,13 @@ impl Leg {
         if self.options.two_lines && !self.slots.may_attach(kind, clock) {
             return None;
         }
+        if let Some(slot) = self.slots.resume(clock, &label) {
+            return Some(slot);
+        }
+        // While an offer is out none could follow it anyway, and its answer may make place on a line.
+        let slot = self.slots.attach(kind, clock, label, !self.is_offering())?;
         self.negotiation.due = true;
-        Some(self.slots.attach(kind, clock, label))
+        Some(slot)
     }
 
     /// The track is gone.
@@ -143,7 +148,10 @@ impl Leg {
             }
             match slot.state {
                 State::Wanted => slot.state = State::Offered,
-                State::Leaving => slot.state = State::Closing,
+                State::Leaving => {
+                    slot.state = State::Closing;
+                    slot.label = None;
+                }
                 _ => {}
             }
         }

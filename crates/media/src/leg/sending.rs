@@ -83,6 +83,13 @@ impl Leg {
         }
     }
 
+    /// Time on a slot's line goes on with a packet as the wall's does, not as its sender's did.
+    pub(crate) fn restart_clock(&mut self, slot: SlotId, incoming: &Incoming) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.rewriter.restart_clock(incoming);
+        }
+    }
+
     /// Nothing goes out on a slot's line for a while.
     pub(crate) fn pause(&mut self, slot: SlotId) {
         if let Some(slot) = self.slots.get_mut(slot) {

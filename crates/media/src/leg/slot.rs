@@ -8,6 +8,8 @@
 //!    |  answer           offer             v             v
 //!    +--------- Closing <------------------+-- Leaving <-+
 //! ```
+//!
+//! The same track that comes back before an offer has told that it went finds its line as it was.
 
 use str0m::media::Mid;
 
@@ -121,11 +123,33 @@ impl Slots {
         self.all.iter().find(of_kind).is_none_or(is_free)
     }
 
-    pub(super) fn attach(&mut self, kind: Kind, clock: Clock, label: Label) -> SlotId {
+    /// A line that the same track has not quite left goes on with it.
+    pub(super) fn resume(&mut self, clock: Clock, label: &Label) -> Option<SlotId> {
+        let is_it = |slot: &Slot| slot.clock == clock && slot.label.as_ref() == Some(label);
+        let (id, slot) = self.all_mut().find(|(_, slot)| is_it(slot))?;
+        match slot.state {
+            State::Offered if slot.leaves => slot.leaves = false,
+            State::Leaving => slot.state = State::Live,
+            _ => return None,
+        }
+        Some(id)
+    }
+
+    /// Gives a track a line; if none is free a new one, where that may be.
+    pub(super) fn attach(
+        &mut self,
+        kind: Kind,
+        clock: Clock,
+        label: Label,
+        may_grow: bool,
+    ) -> Option<SlotId> {
         let free = self
             .all
             .iter()
             .position(|slot| slot.state == State::Free && slot.kind == kind && slot.clock == clock);
+        if free.is_none() && !may_grow {
+            return None;
+        }
         let index = free.unwrap_or_else(|| {
             let chance = mix(self.seed, self.all.len());
             // Low enough for SRTP's rollover counter to begin at 0 on both sides (RFC 3711, section 3.3.1).
@@ -148,18 +172,20 @@ impl Slots {
         slot.state = State::Wanted;
         slot.leaves = false;
         slot.label = Some(label);
-        SlotId(index)
+        Some(SlotId(index))
     }
 
     pub(super) fn detach(&mut self, slot: SlotId) {
         let Some(slot) = self.all.get_mut(slot.0) else { return };
         match slot.state {
-            State::Wanted => slot.state = State::Free,
+            State::Wanted => {
+                slot.state = State::Free;
+                slot.label = None;
+            }
             State::Offered => slot.leaves = true,
             State::Live => slot.state = State::Leaving,
-            State::Refused | State::Free | State::Leaving | State::Closing => {}
+            State::Refused | State::Free | State::Leaving | State::Closing => slot.label = None,
         }
-        slot.label = None;
         // The next on this line begins anew.
         slot.pause();
     }

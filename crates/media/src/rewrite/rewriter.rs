@@ -82,6 +82,11 @@ impl Rewriter {
         }
     }
 
+    /// From this packet on time goes on as its arrival says: those before it had waited.
+    pub fn restart_clock(&mut self, packet: &Incoming) {
+        self.timeline.begin(packet.arrival, packet.timestamp);
+    }
+
     /// Nothing goes out for a while. The next packet begins its source anew.
     pub fn pause(&mut self) {
         self.source = None;

@@ -122,6 +122,9 @@ impl MediaRouter {
         let Some(publication) = &mut member.publications[packet.kind.index()] else { return };
         let layer = &mut publication.layers[packet.layer.min(LAYERS - 1)];
         let Some(remarks) = layer.note(packet) else { return };
+        if packet.kind == Kind::Video {
+            layer.recent.push(packet);
+        }
         let resumes = publication.stall.came(packet.arrival);
         if publication.excess.stopped {
             return;
@@ -156,7 +159,7 @@ impl MediaRouter {
                 self.pause(subscriber);
             } else if !subscriber.takes(packet) {
                 self.omit(member, slot, source, packet);
-            } else if self.send(member, slot, source, packet) {
+            } else if self.send(member, slot, packet, &incoming(source, packet)) {
                 subscriber.packets += 1;
                 subscriber.bytes += packet.len() as u64;
                 self.enqueue(member, Turn::Send);
@@ -176,17 +179,16 @@ impl MediaRouter {
         }
     }
 
-    fn send(
+    pub(super) fn send(
         &mut self,
         key: Key,
         slot: leg::SlotId,
-        source: SourceId,
         packet: &Arc<Packet>,
+        incoming: &Incoming,
     ) -> bool {
         let Some(member) = self.members.get_mut(key) else { return false };
         let leg = &mut member.leg;
-        let incoming = incoming(source, packet);
-        let Ok(sent) = catch_unwind(AssertUnwindSafe(|| leg.send(slot, packet, &incoming))) else {
+        let Ok(sent) = catch_unwind(AssertUnwindSafe(|| leg.send(slot, packet, incoming))) else {
             self.doomed.push((key, CloseReason::Panicked));
             return false;
         };
@@ -220,7 +222,7 @@ impl MediaRouter {
     }
 }
 
-fn incoming(source: SourceId, packet: &Packet) -> Incoming {
+pub(super) fn incoming(source: SourceId, packet: &Packet) -> Incoming {
     Incoming {
         source,
         sequence: packet.sequence,

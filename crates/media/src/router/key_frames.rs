@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Between two questions, however many want a key frame. Chromium 148 does not hear one that comes less than 300 ms
 /// after another that it heeded.
-const APART: Duration = Duration::from_millis(330);
+pub(super) const APART: Duration = Duration::from_millis(330);
 /// The question or its answer was lost.
 const PATIENCE: Duration = Duration::from_millis(350);
 /// A publisher may rest for long; it is still asked now and then.

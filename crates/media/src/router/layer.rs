@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::LayerReport;
 use super::bandwidth::Meter;
 use super::key_frames::KeyFrames;
+use super::recent::Recent;
 use crate::leg::Packet;
 
 /// Pictures that stand still for longer are a freeze.
@@ -18,6 +19,7 @@ const LONGEST_LOSS: u64 = 3000;
 #[derive(Debug, Default)]
 pub(super) struct Layer {
     pub(super) key_frames: KeyFrames,
+    pub(super) recent: Recent,
     pub(super) meter: Meter,
     /// Of its lowest temporal layer, and of the two lowest, where it has such.
     parts: [Meter; 2],

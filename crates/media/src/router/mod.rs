@@ -16,6 +16,7 @@ mod layer;
 mod member;
 mod output;
 mod queue;
+mod recent;
 mod reception;
 mod report;
 mod request;

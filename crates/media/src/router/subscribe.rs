@@ -26,9 +26,11 @@ impl MediaRouter {
                 _ => {}
             }
         }
-        if self.members[key].connected {
-            for slot in live {
+        for slot in live {
+            if self.members[key].connected {
                 self.begin(key, *slot);
+            } else {
+                self.prepare(key, *slot);
             }
         }
         self.agree_on_codecs(room);
@@ -49,19 +51,38 @@ impl MediaRouter {
         }
     }
 
+    /// A line is agreed on, and its member will be connected soon: a key frame is there by then.
+    fn prepare(&mut self, key: Key, slot: SlotId) {
+        let found = self.members[key].subscriptions.iter().find(|it| it.slot == slot).copied();
+        let (Some(Subscription { publisher, kind: Kind::Video, .. }), Some(now)) =
+            (found, self.now)
+        else {
+            return;
+        };
+        let publication = self.members[publisher].publications[Kind::Video.index()].as_mut();
+        let Some(publication) = publication else { return };
+        let layer = &mut publication.layers[0];
+        if !layer.recent.is_there(now) {
+            layer.key_frames.want(now);
+            self.ask_for_key_frames(publisher);
+        }
+    }
+
     /// A line is agreed on: what it is for flows, from a key frame on.
     fn begin(&mut self, key: Key, slot: SlotId) {
         let found = self.members[key].subscriptions.iter().find(|it| it.slot == slot).copied();
         let Some(Subscription { publisher, kind, .. }) = found else { return };
         let Some(now) = self.now else { return };
+        let mut subscriber = Subscriber::new(key, slot);
+        let has_begun = kind == Kind::Video && self.catch_up(publisher, &mut subscriber);
         let member = &mut self.members[publisher];
         let Some(publication) = &mut member.publications[kind.index()] else { return };
-        let layer = 0;
-        let subscriber = Subscriber::new(key, slot);
         publication.subscribers.push(subscriber);
         if kind == Kind::Video {
-            publication.layers[layer].key_frames.want(now);
-            self.ask_for_key_frames(publisher);
+            if !has_begun {
+                publication.layers[0].key_frames.want(now);
+                self.ask_for_key_frames(publisher);
+            }
             let chooses = self.members[publisher].leg.is_simulcast();
             let member = &mut self.members[key];
             if chooses || member.bandwidth.is_some() {
@@ -171,8 +192,12 @@ impl MediaRouter {
                 match (existing, codec) {
                     (None, Some(codec)) => {
                         let slot = member.leg.attach(kind, codec.clock(), label(id, kind));
-                        let subscription = slot.map(|slot| Subscription { publisher, kind, slot });
-                        member.subscriptions.extend(subscription);
+                        let Some(slot) = slot else { continue };
+                        member.subscriptions.push(Subscription { publisher, kind, slot });
+                        // It is the line that the same track had.
+                        if member.connected && member.leg.is_live(slot) {
+                            self.begin(key, slot);
+                        }
                     }
                     (Some(index), None) => {
                         let Subscription { slot, .. } = member.subscriptions.swap_remove(index);
