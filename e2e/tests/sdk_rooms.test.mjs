@@ -140,7 +140,7 @@ withSdk((stage) => {
     }
   });
 
-  stage.test('sfu: as much of a picture as is asked for', { timeout: 150_000 }, async (context) => {
+  stage.test('sfu: as much of a picture as is asked for', { timeout: 180_000 }, async (context) => {
     const [alice, bob] = await stage.enter(freshId('room'), await stage.crowd(2), { simulcast: true, busy: true });
     await allGetAll([alice, bob]);
     const rids = await alice.tab.run(
@@ -158,7 +158,7 @@ withSdk((stage) => {
     // Larger sizes come once Chromium has found out what the path carries, which takes its time.
     const isWhole = async () => {
       const began = performance.now();
-      await bob.tab.within(45_000, 'the whole picture', heightAtLeast, bob.index, WHOLE);
+      await bob.tab.within(60_000, 'the whole picture', heightAtLeast, bob.index, WHOLE);
       context.diagnostic(`the whole picture after ${Math.round(performance.now() - began)} ms`);
     };
 
