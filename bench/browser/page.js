@@ -1,48 +1,24 @@
 // A page's side of a measurement, known in the page as `side`. `Peer` is peerway's or PeerJS's; the raw channel needs none.
 
 window.side = (() => {
-  const PAUSE_MS = 50;
-  const PATIENCE_MS = 150_000;
+  const PATIENCE = 150;
   const VALUE = 1_000_000;
   const RAW_MESSAGE = 64 * 1024;
   const RAW_BUFFER = 4 * 1024 * 1024;
-  let peer;
-  let held;
+  const connecting = window.connecting({
+    options: { reliable: true },
+    heard: (bytes) => arrival?.(bytes),
+    patience: PATIENCE,
+  });
   let raw;
   let arrival;
-
-  async function open({ server, id }) {
-    const { hostname: host, port, pathname: path } = new URL(server);
-    peer = new Peer(id, { host, port: Number(port), path, debug: 0, config: { iceServers: [] } });
-    peer.on('connection', (connection) => connection.on('data', (data) => arrival?.(data.byteLength)));
-    await once(peer, 'open');
-  }
-
-  // From `connect` to `open`, in ms.
-  async function dial({ peer: remote, count }) {
-    const times = [];
-    for (let i = 0; i < count; i += 1) {
-      const start = performance.now();
-      const connection = peer.connect(remote, { reliable: true });
-      await once(connection, 'open');
-      times.push(performance.now() - start);
-      connection.close();
-      await pause(PAUSE_MS);
-    }
-    return times;
-  }
-
-  async function hold({ peer: remote }) {
-    held = peer.connect(remote, { reliable: true });
-    await once(held, 'open');
-  }
 
   // Resolves to how long so many bytes took, in seconds, on the clock that all pages share.
   let arrived;
   function expect({ bytes }) {
     let left = bytes;
     arrived = new Promise((resolve, reject) => {
-      setTimeout(() => reject(new Error(`${left} bytes are missing after 150 s`)), PATIENCE_MS);
+      setTimeout(() => reject(new Error(`${left} bytes are missing after ${PATIENCE} s`)), PATIENCE * 1000);
       arrival = (length) => {
         left -= length;
         if (left <= 0) resolve(performance.timeOrigin + performance.now());
@@ -55,14 +31,14 @@ window.side = (() => {
   async function sendWhole({ bytes }) {
     const value = new Uint8Array(bytes).fill(0x5a);
     const start = performance.timeOrigin + performance.now();
-    held.send(value);
+    connecting.held().send(value);
     return start;
   }
 
   // Values of 1 MB, with whatever the library has to wait for.
   async function sendValues({ bytes }) {
     const value = new Uint8Array(VALUE).fill(0x5a);
-    const channel = held.dataChannel;
+    const held = connecting.held();
     const start = performance.timeOrigin + performance.now();
     for (let sent = 0; sent < bytes; sent += VALUE) {
       const result = held.send(value);
@@ -79,7 +55,7 @@ window.side = (() => {
     raw.bufferedAmountLowThreshold = RAW_BUFFER / 4;
     for (let sent = 0; sent < bytes; sent += size) {
       if (raw.bufferedAmount + size > RAW_BUFFER) {
-        await new Promise((resolve) => raw.addEventListener('bufferedamountlow', resolve, { once: true }));
+        await drained(raw);
       }
       raw.send(message);
     }
@@ -122,19 +98,18 @@ window.side = (() => {
     return connection.localDescription.sdp;
   }
 
-  const once = (emitter, event) =>
-    new Promise((resolve, reject) => {
-      const patience = setTimeout(() => reject(new Error(`no "${event}" within 150 s`)), PATIENCE_MS);
-      emitter.once('error', reject);
-      emitter.once(event, () => {
-        clearTimeout(patience);
-        emitter.off('error', reject);
-        resolve();
-      });
-    });
-
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-  const commands = { open, dial, hold, expect, receive, sendWhole, sendValues, sendRaw, rawOffer, rawAnswer, rawOpen };
+  const commands = {
+    ...connecting.commands,
+    expect,
+    receive,
+    sendWhole,
+    sendValues,
+    sendRaw,
+    rawOffer,
+    rawAnswer,
+    rawOpen,
+  };
   return { obey: ({ do: name, ...details }) => commands[name](details) };
 })();

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { launch } from '../../e2e/lib/browsers.mjs';
 import { readBuild, scriptOf } from '../../e2e/lib/builds.mjs';
 import { Server } from '../../e2e/lib/server.mjs';
-import { Family } from '../data/processes.mjs';
+import { quantile, shown, table } from '../figures.mjs';
+import { Family } from '../processes.mjs';
 
 const PEERJS = '1.5.5';
 const WARM_UP_DIALS = 5;
@@ -79,7 +80,7 @@ async function side(browser, client, index) {
   const [page] = await browser.pages();
   await page.goto(`http://127.0.0.1:${pages.address().port}/`);
   if (client) await page.addScriptTag({ content: scripts[client] });
-  await page.addScriptTag({ path: here('page.js') });
+  for (const script of ['../connecting.js', 'page.js']) await page.addScriptTag({ path: here(script) });
   await page.evaluate((waits) => (side.waits = waits), client === 'peerway');
   const ask = (command, details = {}) => page.evaluate((it) => side.obey(it), { do: command, ...details });
   const id = `bench-${index}-${process.pid}-${Date.now()}`;
@@ -152,20 +153,7 @@ function print() {
     if (!Number.isNaN(ours))
       rows.push([`\`connect\` to \`open\`, ${name}, ms`, ours, theirs, NaN, `${shown(ours / theirs)} times`, '–']);
   }
-  console.log('| | peerway | peerjs 1.5.5 | raw channel | of peerjs | of raw |\n|---|--:|--:|--:|--:|--:|');
-  for (const [name, ours, theirs, bare, ratio, part] of rows) {
-    console.log(`| ${[name, shown(ours), shown(theirs), shown(bare), ratio, part].join(' | ')} |`);
-  }
-}
-
-// NaN where there is nothing.
-function quantile(values, part) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const place = (sorted.length - 1) * part;
-  const [lower, upper] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
-  return lower + (upper - lower) * (place - Math.floor(place));
-}
-
-function shown(figure) {
-  return Number.isFinite(figure) ? figure.toFixed(figure >= 100 ? 0 : figure >= 10 ? 1 : 2) : '–';
+  const heads = ['', 'peerway', 'peerjs 1.5.5', 'raw channel', 'of peerjs', 'of raw'];
+  const cells = rows.map(([name, ...figures]) => [name, ...figures.slice(0, 3).map(shown), ...figures.slice(3)]);
+  console.log(table(heads, cells));
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { Pages } from '../../e2e/lib/pages.mjs';
 import { Server } from '../../e2e/lib/server.mjs';
-import { Family, machineCpu } from './processes.mjs';
+import { Family, machineCpu } from '../processes.mjs';
 import { startSide } from './sides.mjs';
 import { tables } from './table.mjs';
 

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import { launch } from '../../e2e/lib/browsers.mjs';
-import { Family } from './processes.mjs';
+import { Family } from '../processes.mjs';
 
 const PEERJS = '1.5.5';
 
@@ -55,7 +55,9 @@ class PageSide {
     side.#browser = await launch('chromium');
     [side.#page] = await side.#browser.pages();
     await side.#page.goto(pages.urlFor(PEERJS));
-    await side.#page.addScriptTag({ path: fileURLToPath(new URL('page.js', import.meta.url)) });
+    for (const script of ['../connecting.js', 'page.js']) {
+      await side.#page.addScriptTag({ path: fileURLToPath(new URL(script, import.meta.url)) });
+    }
     side.family = new Family(side.#browser.process().pid);
     return side;
   }

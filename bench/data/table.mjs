@@ -1,9 +1,13 @@
 // The records of run.mjs as Markdown tables: medians of the rounds, and their ratios to Chromium and Chromium.
 
+import { quantile, shown, table } from '../figures.mjs';
+
 const REFERENCE = 'chromium:chromium';
 const NAMES = { rust: 'Rust', chromium: 'Chromium' };
 const OPEN_GOALS_MS = { 'rust:rust': 5, 'rust:chromium': 25, 'chromium:rust': 25 };
 const HELD_GOAL_KB = 200;
+// Columns that hold words.
+const TEXTS = ['met'];
 
 export function tables(records) {
   const of = (figure) => records.filter((record) => record.figure === figure);
@@ -21,7 +25,7 @@ function connect(records) {
     return [title(pair), ...cells, ...(goal ? [`≤ ${goal} ms`, met(median, (median) => median <= goal)] : ['', ''])];
   });
   const heads = ['from `connect` to open, ms', 'median', 'p95', 'median, of Chromium and Chromium', 'goal', 'met'];
-  return table(heads, rows);
+  return table(heads, rows, TEXTS);
 }
 
 function throughput(records) {
@@ -40,7 +44,8 @@ function throughput(records) {
     });
   });
   const cpuHeads = ['sender, CPU s/GB', 'ratio', 'receiver, CPU s/GB', 'ratio'];
-  return table(['reliable, messages of', 'MB/s', 'of Chromium and Chromium', 'goal', 'met', ...cpuHeads], rows);
+  const heads = ['reliable, messages of', 'MB/s', 'of Chromium and Chromium', 'goal', 'met', ...cpuHeads];
+  return table(heads, rows, TEXTS);
 }
 
 function memory(records) {
@@ -67,14 +72,7 @@ function memory(records) {
     rows.push(row(`from ${fewest} to ${most}`, each));
   }
   const heads = ['growth per idle connection, Rust to Rust', 'caller, KB', 'callee, KB', 'of the goal', 'goal', 'met'];
-  return table([...heads, 'CPU of each, us/s'], rows);
-}
-
-function table(heads, rows) {
-  if (rows.length === 0) return '';
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  const rule = `|---|${heads.slice(1).map((head) => (head === 'met' ? '---' : '--:')).join('|')}|`;
-  return [line(heads), rule, ...rows.map(line)].join('\n');
+  return table([...heads, 'CPU of each, us/s'], rows, TEXTS);
 }
 
 const title = (pair) =>
@@ -87,16 +85,3 @@ const title = (pair) =>
 const met = (figure, isGood) => (Number.isNaN(figure) ? '' : isGood(figure) ? 'yes' : '**no**');
 
 const distinct = (records, property) => [...new Set(records.map(property))];
-
-// NaN where there is nothing.
-function quantile(values, part) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const place = (sorted.length - 1) * part;
-  const [lower, upper] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
-  return lower + (upper - lower) * (place - Math.floor(place));
-}
-
-function shown(figure) {
-  if (!Number.isFinite(figure)) return '–';
-  return figure.toFixed(figure >= 100 ? 0 : figure >= 10 ? 1 : 2);
-}
