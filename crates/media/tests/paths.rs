@@ -73,10 +73,11 @@ fn a_path_for_sound_only_is_not_tried_again_and_again() {
     world.run(SECOND * 60);
     let video = seconds(&world, bob, ann, Kind::Video);
     let sound = seconds(&world, bob, ann, Kind::Audio);
-    // An attempt takes a few seconds, for reports are slow.
+    // Trains delay it by some packets, and nothing is lost.
     let shown = video[10..60].iter().filter(|packets| **packets > 0).count();
-    let heard = sound[10..60].iter().filter(|packets| **packets > 45).count();
-    assert!(shown < 14 && heard > 40, "{video:?} {sound:?}");
+    let heard: usize = sound[10..60].iter().sum();
+    assert!(shown < 3 && heard > 2450, "{video:?} {sound:?}");
+    assert!(sound[10..60].iter().all(|packets| *packets > 42), "{sound:?}");
 }
 
 #[test]
@@ -94,29 +95,33 @@ fn of_three_sizes_a_path_of_a_megabit_carries_two() {
 
 #[test]
 fn a_path_that_widens_carries_the_full_picture_soon() {
-    for (narrow_for, most) in [(8, 12), (30, 32)] {
+    // Short or long, and whenever reports come.
+    for narrow_for in [8000, 15_900, 30_600] {
         let mut world = World::default();
         let ann = camera(&mut world, 1);
         let bob = viewer(&mut world, 2, narrow(500_000));
-        world.run(SECOND * narrow_for);
+        world.run(Duration::from_millis(narrow_for));
         let address = world.client(bob).address;
         world.paths.insert(address, narrow(5_000_000));
-        world.run_until(SECOND * most, |world| size(world, bob, ann) == Some(2));
+        world.run_until(SECOND * 6, |world| size(world, bob, ann) == Some(2));
     }
 }
 
 #[test]
 fn a_path_that_narrows_is_full_for_a_moment_only() {
     // Of the largest size there are 120 packets in a second, which take 1.1 Mbit/s.
-    for (bandwidth, within) in [(1_000_000, 8), (700_000, 6), (400_000, 6)] {
+    // A queue of a hundred milliseconds takes a second where an eighth too much is sent.
+    let cases = [(1_000_000, 3300), (700_000, 2000), (400_000, 2300)];
+    for ((bandwidth, within), tenth) in cases.into_iter().zip([6, 3, 0]) {
         let mut world = World::default();
         let ann = camera(&mut world, 1);
         let bob = viewer(&mut world, 2, narrow(5_000_000));
-        world.run(SECOND * 10);
+        world.run(SECOND * 10 + SECOND / 10 * tenth);
         assert_eq!(size(&world, bob, ann), Some(2));
         let address = world.client(bob).address;
         world.paths.insert(address, narrow(bandwidth));
-        world.run_until(SECOND * within, |world| size(world, bob, ann) < Some(2));
+        let within = Duration::from_millis(within);
+        world.run_until(within, |world| size(world, bob, ann) < Some(2));
     }
 }
 

@@ -42,9 +42,9 @@ fn two_members_behind_one_narrow_line_share_it() {
     let (bob, carol, dave) = (of(bob), of(carol), of(dave));
     // The smallest size is one packet of each picture: 900 in thirty seconds.
     for shared in [bob, carol] {
-        assert!(shared > 600, "{bob} and {carol}");
+        assert!(shared > 700, "{bob} and {carol}");
     }
-    assert!(bob < carol * 4 && carol < bob * 4, "{bob} and {carol}");
+    assert!(bob < carol * 3 && carol < bob * 3, "{bob} and {carol}");
     assert!(dave > 3400, "{dave} of 3600");
 }
 
@@ -72,9 +72,8 @@ fn where_one_picture_has_room_it_is_of_who_speaks() {
     world.run(SECOND * 40);
     let of = |leg| received(&world, carol, leg, SECOND * 10);
     let (silent, speaks) = (of(ann), of(bob));
-    // Now and then it is tried whether there is room for both, which costs the picture that is there seconds.
-    // From 600 on, for the sizes of handshakes are chance.
-    assert!(speaks > 560 && silent < speaks / 2, "{speaks} and {silent}");
+    // It is asked again and again whether there is room for both, and that costs the one that is there nothing.
+    assert!(speaks > 880 && silent < 100, "{speaks} and {silent}");
 }
 
 #[test]
@@ -88,8 +87,7 @@ fn sound_comes_through_whatever_pictures_do() {
         let packets = &world.client(carol).track(from, Kind::Audio).unwrap().packets;
         let late = packets.iter().filter(|packet| packet.at > world.start + SECOND * 10);
         let heard = late.count();
-        // Once in these twenty seconds it is tried whether there is room for a picture by now.
-        assert!(heard > 930, "{from:?}: {heard} of 1000");
+        assert!(heard > 990, "{from:?}: {heard} of 1000");
     }
 }
 
@@ -120,9 +118,8 @@ fn a_path_that_becomes_wide_again_gets_large_pictures_again() {
     world.run(SECOND * 10);
     assert_eq!(size(&world), 2);
     world.paths.insert(address, Path { bandwidth: Some(400_000), ..GOOD });
-    world.run(SECOND * 7);
-    // Unless it is just being tried whether there is room for a larger one.
-    world.run_until(SECOND * 10, |world| size(world) == 0);
+    world.run(SECOND * 10);
+    assert_eq!(size(&world), 0);
     world.paths.insert(address, GOOD);
-    world.run_until(SECOND * 60, |world| size(world) == 2);
+    world.run_until(SECOND * 6, |world| size(world) == 2);
 }

@@ -7,6 +7,8 @@ pub(super) enum Feedback {
     Reception(Reception),
     /// Packets that are missing: one, and a bit for each of the 16 behind it.
     Missing { source: u32, first: u16, more: u16 },
+    /// It wants to be sent no more than so many bits per second (REMB, draft-alvestrand-rmcat-remb-03, section 2.2).
+    Bitrate { most: u64 },
     /// Its decoder needs a key frame.
     KeyFrame { source: u32 },
 }
@@ -35,6 +37,7 @@ const NACK: u8 = 1;
 const PLI: u8 = 1;
 /// RFC 5104, section 4.3.1.
 const FIR: u8 = 4;
+const APPLICATION: u8 = 15;
 const BLOCK: usize = 24;
 
 /// Reads a compound packet, as far as it can be read.
@@ -82,6 +85,13 @@ fn about(body: &[u8], kind: u8, format: u8, tell: &mut impl FnMut(Feedback)) {
             }
         }
         (PAYLOAD_FEEDBACK, PLI) => tell(Feedback::KeyFrame { source }),
+        (PAYLOAD_FEEDBACK, APPLICATION) => {
+            let [b'R', b'E', b'M', b'B', _, first, high, low, ..] = *items else { return };
+            // A number of 18 bits, and how often it is doubled.
+            let mantissa = u32::from_be_bytes([0, first & 3, high, low]);
+            let most = u64::from(mantissa).saturating_mul(1_u64 << (first >> 2).min(46));
+            tell(Feedback::Bitrate { most });
+        }
         (PAYLOAD_FEEDBACK, FIR) => {
             for item in items.chunks_exact(8) {
                 tell(Feedback::KeyFrame { source: word(item, 0).unwrap_or_default() });
@@ -135,6 +145,24 @@ mod tests {
         for end in 0..compound.len() {
             assert!(expected.starts_with(&all(&compound[..end])));
         }
+    }
+
+    #[test]
+    fn the_most_that_it_wants_is_a_number_of_18_bits_and_an_exponent() {
+        let told = |bytes: [u8; 4]| {
+            let mut compound = vec![0x8f, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0];
+            compound.extend(b"REMB");
+            compound.extend(bytes);
+            compound.extend([0, 0, 0, 9]);
+            all(&compound)
+        };
+        let most = |most| vec![Feedback::Bitrate { most }];
+        assert_eq!(told([1, 0x03 << 2 | 1, 0, 5]), most((0x1_0005) << 3));
+        assert_eq!(told([1, 0, 0, 0]), most(0));
+        assert_eq!(told([1, 0xff, 0xff, 0xff]), most(0x3_ffff << 46));
+        let mut other = vec![0x8f, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0];
+        other.extend(b"REMA1234");
+        assert_eq!(all(&other), []);
     }
 
     #[test]

@@ -62,6 +62,12 @@ impl Formats {
         self.known[usize::from(format.0)].repair
     }
 
+    /// Of repetitions of whatever the other side takes on a line.
+    pub(super) fn repair_of(&self, accepted: Accepted) -> Option<Pt> {
+        let known = (0..).zip(&self.known).filter(|(place, _)| accepted.takes(FormatId(*place)));
+        known.into_iter().find_map(|(_, known)| known.repair)
+    }
+
     /// Those that the other side takes on a line, in its order.
     pub(super) fn accepted(&self, rtc: &Rtc, mid: Mid) -> Accepted {
         let mut accepted = Accepted::default();

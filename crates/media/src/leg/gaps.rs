@@ -31,12 +31,22 @@ impl Gaps {
         }
     }
 
+    /// The newest number that went out.
+    pub(super) fn newest(&self) -> Option<u64> {
+        self.newest
+    }
+
+    /// Which one is meant by its last 16 bits.
+    pub(super) fn unwrap(&self, sequence: u32) -> Option<u64> {
+        let newest = self.newest?;
+        let ago = newest.wrapping_sub(sequence.into()) & 0xffff;
+        Some(newest.saturating_sub(ago))
+    }
+
     /// A report is about all up to this number, of which 16 bits count: how many of those since the last report
     /// had not gone out in their turn.
     pub(super) fn reported(&mut self, highest: u32) -> u64 {
-        let Some(newest) = self.newest else { return 0 };
-        let ago = newest.wrapping_sub(highest.into()) & 0xffff;
-        let highest = newest.saturating_sub(ago);
+        let Some(highest) = self.unwrap(highest) else { return 0 };
         let known = self.behind.iter().rev().find(|(behind, _)| *behind <= highest);
         let total = known.map_or(self.told, |(_, total)| *total);
         let since = total.saturating_sub(self.told);

@@ -71,6 +71,18 @@ impl History {
         Some(found.clone())
     }
 
+    /// Whether a packet went out lately.
+    pub(super) fn has(&self, sequence: u64) -> bool {
+        let newest = self.sent.back().map(|sent| sent.numbers.sequence);
+        let back = newest.and_then(|newest| newest.checked_sub(sequence));
+        let back = back.and_then(|back| usize::try_from(back).ok()).filter(|it| *it < KEPT_PACKETS);
+        // Later ones are not behind it, but there may be fewer of them.
+        let near = back.map(|back| self.sent.len().saturating_sub(back + 1));
+        near.is_some_and(|near| {
+            self.sent.iter().skip(near).any(|sent| sent.numbers.sequence == sequence)
+        })
+    }
+
     /// Nothing of it will be asked for.
     pub(super) fn clear(&mut self) {
         *self = Self { budget: self.budget, ..Self::default() };

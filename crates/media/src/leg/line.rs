@@ -46,6 +46,9 @@ pub(super) struct Line {
     reception: Option<Reception>,
     gaps: Gaps,
     loss: Loss,
+    /// Up to this number more or less was sent than is now, and it was asked for up to that one.
+    mark: Option<u64>,
+    missed: Option<u64>,
 }
 
 /// Packets that were reported on, and how many of them were lost.
@@ -61,10 +64,15 @@ impl Loss {
         self.lost += other.lost;
     }
 
-    /// From 0 to 1. It begins anew.
-    pub(super) fn take(&mut self) -> f32 {
-        let Self { packets, lost } = std::mem::take(self);
+    /// From 0 to 1.
+    pub(super) fn peek(self) -> f32 {
+        let Self { packets, lost } = self;
         if packets > 0.0 { lost / packets } else { 0.0 }
+    }
+
+    /// The same. It begins anew.
+    pub(super) fn take(&mut self) -> f32 {
+        std::mem::take(self).peek()
     }
 }
 
@@ -98,7 +106,29 @@ impl Line {
             reception: None,
             gaps: Gaps::default(),
             loss: Loss::default(),
+            mark: None,
+            missed: None,
         }
+    }
+
+    /// From now on more or less is sent.
+    pub(super) fn mark(&mut self) {
+        self.mark = self.gaps.newest();
+    }
+
+    /// Its receiver misses a packet. Whether that tells something new about the path as it is now.
+    pub(super) fn misses(&mut self, sequence: u16) -> bool {
+        let Some(sequence) = self.gaps.unwrap(sequence.into()) else { return false };
+        if Some(sequence) <= self.mark.max(self.missed) || !self.history.has(sequence) {
+            return false;
+        }
+        self.missed = Some(sequence);
+        true
+    }
+
+    /// Of the newest packet.
+    pub(super) fn newest_timestamp(&self) -> Option<u32> {
+        self.newest.map(|(timestamp, _)| timestamp)
     }
 
     /// A packet goes out for the first time.
@@ -142,10 +172,10 @@ impl Line {
         self.packets != self.told
     }
 
-    /// The member told how it arrives: what was lost since it last did, and the time there and back, if that can
-    /// be told.
-    pub(super) fn heard(&mut self, now: Instant, reception: Reception) -> (Loss, Option<Duration>) {
+    /// The member told how it arrives: what was lost since it last did, if all of that was sent since the mark.
+    pub(super) fn heard(&mut self, reception: Reception) -> Loss {
         let before = self.reception.replace(reception);
+        let from = before.and_then(|before| self.gaps.unwrap(before.highest));
         let since = before.map_or(1, |before| reception.highest.wrapping_sub(before.highest));
         // More than went out cannot be what is meant.
         let since = if u64::from(since) <= self.packets { since } else { 0 };
@@ -154,14 +184,19 @@ impl Line {
         let reported = packets * f32::from(reception.loss) / 256.0;
         let loss = Loss { packets, lost: (reported - missing).max(0.0) };
         self.loss.add(loss);
-        (loss, self.round_trip(now, reception))
+        if self.mark.is_none() || from >= self.mark { loss } else { Loss::default() }
     }
 
-    fn round_trip(&self, now: Instant, reception: Reception) -> Option<Duration> {
+    /// The time there and back, and when it began, if a report can tell.
+    pub(super) fn round_trip(
+        &self,
+        now: Instant,
+        reception: Reception,
+    ) -> Option<(Duration, Instant)> {
         let found = self.reports.iter().flatten().find(|(name, _)| *name == reception.last_report);
         let (_, sent) = found.filter(|_| reception.last_report != 0)?;
         let rest = Duration::from_micros(u64::from(reception.delay) * 1_000_000 / 65_536);
-        now.saturating_duration_since(*sent).checked_sub(rest)
+        Some((now.saturating_duration_since(*sent).checked_sub(rest)?, *sent))
     }
 
     /// How it arrived since this was last asked.
@@ -187,19 +222,18 @@ mod tests {
 
     #[test]
     fn loss_counts_for_as_many_packets_as_it_is_about() {
-        let now = Instant::now();
         let mut line = line(2000);
         let report = |highest, loss| Reception { loss, highest, ..Reception::default() };
-        line.heard(now, report(1000, 0));
+        line.heard(report(1000, 0));
         line.take_arrival();
-        line.heard(now, report(1300, 64));
-        line.heard(now, report(1400, 0));
+        line.heard(report(1300, 64));
+        line.heard(report(1400, 0));
         assert!((line.take_arrival().loss - 0.1875).abs() < 0.001);
         assert!(line.take_arrival().loss < 0.001, "it is told once");
-        line.heard(now, report(900_000, 255));
+        line.heard(report(900_000, 255));
         assert!(line.take_arrival().loss < 0.001, "so much was never sent");
         let lost = Reception { lost: -3, ..Reception::default() };
-        line.heard(now, lost);
+        line.heard(lost);
         assert_eq!(line.take_arrival().lost, 0);
     }
 
@@ -212,11 +246,11 @@ mod tests {
             line.count(sequence, 0, now, 100);
         }
         let report = |highest, loss| Reception { loss, highest, ..Reception::default() };
-        line.heard(now, report(99, 64));
+        line.heard(report(99, 64));
         line.take_arrival();
-        line.heard(now, report(199, 64));
+        line.heard(report(199, 64));
         assert!(line.take_arrival().loss < 0.001);
-        line.heard(now, report(299, 128));
+        line.heard(report(299, 128));
         assert!((line.take_arrival().loss - 0.25).abs() < 0.01, "the path lost as many again");
     }
 
@@ -229,7 +263,7 @@ mod tests {
         }
         let answer = |last_report| Reception { last_report, delay: 65_536, ..Reception::default() };
         let now = start + Duration::from_millis(5250);
-        let mut heard = |reception| line.heard(now, reception).1;
+        let heard = |reception| line.round_trip(now, reception).map(|it| it.0);
         assert_eq!(heard(answer(4)), Some(Duration::from_millis(250)));
         assert_eq!(heard(answer(1)), None, "forgotten");
         assert_eq!(heard(answer(5)), None, "it cannot have waited that long");

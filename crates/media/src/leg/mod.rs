@@ -22,6 +22,8 @@ mod sdp;
 mod sending;
 mod slot;
 mod statistics;
+mod told;
+mod train;
 mod two_lines;
 mod vp8;
 mod vp9;
@@ -41,6 +43,8 @@ pub(crate) use packet::{Packet, Temporal};
 pub(crate) use reports::WallClock;
 pub(crate) use sending::Path;
 pub(crate) use slot::{Label, SlotId};
+pub(crate) use told::{Told, Trip};
+pub(crate) use train::Arrived;
 
 use crate::Kind;
 use crate::router::{LocalAddress, Transport};
@@ -105,7 +109,7 @@ pub(crate) enum Output {
     Message(Message),
     /// ICE and DTLS are up.
     Connected,
-    /// It reported on what it got, or could have for a second: see [`Leg::take_loss`].
+    /// It reported on what it got, or could have for a second: see [`Leg::take_told`].
     Reported,
     /// Whether anything answers on any path.
     Reachable(bool),
@@ -227,7 +231,9 @@ impl Leg {
             tracing::trace!(source = %datagram.source, "a packet of an unknown source");
             return Ok(());
         }
-        self.heed(now, datagram.data);
+        if !self.heed(now, datagram.data) {
+            return Ok(());
+        }
         if let Some(check) = self.anticipated_nomination(datagram) {
             let check = crate::router::Datagram { data: &check, ..*datagram };
             if let Some(check) = self::receive(&check) {

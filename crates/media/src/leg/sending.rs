@@ -7,16 +7,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use peerway_dtls::keys_from;
 use str0m::net::Protocol;
 
 use super::feedback::{self, Feedback};
 use super::history::Sent;
-use super::line::Loss;
 use super::packet::Packet;
 use super::slot::{Slot, SlotId};
+use super::told::Telling;
+use super::train::{Arrived, Train};
 use super::wire::Header;
 use super::{Failure, Leg, Output, header, reports};
 use crate::Kind;
@@ -28,6 +29,8 @@ use crate::srtp::Srtp;
 const PATH_FINDER: u32 = 1;
 /// What a packet takes, mostly.
 const DATAGRAM: usize = 1500;
+/// Between reports to a member that is watched.
+const OFTEN: Duration = Duration::from_millis(330);
 
 /// Where datagrams go, and from which candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,18 +43,24 @@ pub(crate) struct Path {
 /// See the module documentation.
 #[derive(Debug, Default)]
 pub(super) struct Sending {
-    srtp: Option<Srtp>,
+    pub(super) srtp: Option<Srtp>,
     path: Option<Path>,
     queue: Vec<Queued>,
     /// Some line owes a report.
-    owes: bool,
-    /// What the member reported, and whether it is time to look at it.
-    loss: Loss,
-    reported: bool,
+    pub(super) owes: bool,
+    /// When reports went out, and whether they are to go out often.
+    reported: Option<Instant>,
+    pub(super) watched: bool,
+    pub(super) telling: Telling,
+    /// Packets that went into histories.
+    pub(super) repeatable: u64,
+    pub(super) train: Option<Train>,
+    /// The last train, when its report went out, and while that is to be answered.
+    pub(super) arrived: Option<(Instant, Arrived)>,
     /// Whose decoders are lost; each is in it once.
     lost: Vec<SlotId>,
     /// A packet before it is encrypted, or after.
-    scratch: Vec<u8>,
+    pub(super) scratch: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -99,7 +108,7 @@ impl Leg {
 
     /// Whether [`Leg::flush`] has something to do.
     pub(crate) fn has_to_send(&self) -> bool {
-        self.sending.owes || !self.sending.queue.is_empty()
+        self.sending.owes || !self.sending.queue.is_empty() || self.sending.train.is_some()
     }
 
     /// Gives out what is to be sent, each datagram in a buffer of those that are spare.
@@ -110,11 +119,14 @@ impl Leg {
         mut send: impl FnMut(Path, Vec<u8>),
     ) {
         let mut queue = std::mem::take(&mut self.sending.queue);
-        let Sending { srtp: Some(srtp), path: Some(path), scratch, owes, .. } = &mut self.sending
-        else {
+        let Some(path) = self.sending.path else { return };
+        if self.ends_train(now) {
+            self.report(now, path, spare, &mut send);
+        }
+        let (mut bytes, mut packets) = (0, 0);
+        let Sending { srtp: Some(srtp), scratch, owes, repeatable, .. } = &mut self.sending else {
             return;
         };
-        let path = *path;
         for Queued { slot, sent, again } in queue.drain(..) {
             let Some(slot) = self.slots.get_mut(slot) else { continue };
             let payload_type = if again {
@@ -131,6 +143,7 @@ impl Leg {
             if !srtp.seal_packet(scratch, head, index, &mut sealed) {
                 continue;
             }
+            (bytes, packets) = (bytes + sealed.len() as u64, packets + 1);
             send(path, sealed);
             let (kind, Some(line)) = (slot.kind, &mut slot.line) else { continue };
             if again {
@@ -143,10 +156,13 @@ impl Leg {
             // Sound that comes late is of no use.
             if kind == Kind::Video && line.repairs.is_some() {
                 line.history.push(sent);
+                *repeatable += 1;
             }
         }
         // Its room is for the next ones.
         self.sending.queue = queue;
+        self.move_train(now, path, (bytes, packets), spare, &mut send);
+        self.owe_often(now);
         if self.sending.owes {
             self.report(now, path, spare, &mut send);
         }
@@ -159,8 +175,11 @@ impl Leg {
         spare: &mut Vec<Vec<u8>>,
         send: &mut impl FnMut(Path, Vec<u8>),
     ) {
-        let Sending { srtp: Some(srtp), scratch, owes, .. } = &mut self.sending else { return };
+        let Sending { srtp: Some(srtp), scratch, owes, reported, .. } = &mut self.sending else {
+            return;
+        };
         *owes = false;
+        *reported = Some(now);
         let wall = &self.wall;
         let mut lines = self.slots.all_mut().filter_map(|(_, slot)| {
             let clock = slot.clock();
@@ -181,49 +200,82 @@ impl Leg {
         }
     }
 
-    /// A second is over.
-    pub(super) fn tick(&mut self, now: Instant) {
-        self.note_outgoing(now);
+    /// Reports that are answered tell how long packets wait: the member is told often, if somebody asks.
+    pub(crate) fn watch(&mut self) {
+        self.sending.watched = true;
+    }
+
+    fn owe_often(&mut self, now: Instant) {
+        let is_time = self.sending.reported.is_none_or(|at| now >= at + OFTEN);
+        let is_time = is_time && !self.awaits_train(now);
+        if !self.sending.watched || !is_time {
+            return;
+        }
         for (_, slot) in self.slots.all_mut() {
-            if let Some(line) = &mut slot.line {
+            if let (Kind::Video, Some(line)) = (slot.kind, &mut slot.line) {
                 line.owes_report |= line.has_news();
                 self.sending.owes |= line.owes_report && line.packets > 0;
-                // What is paused gets no reports, and would never be tried again.
-                self.sending.reported |= line.packets > 0;
             }
         }
     }
 
-    /// What a datagram says about what was sent. The engine gets it too, for what else is in it.
-    pub(super) fn heed(&mut self, now: Instant, datagram: &[u8]) {
-        if !header::is_report(datagram) {
-            return;
+    /// A second is over.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.note_outgoing(now);
+        let mut is_used = false;
+        let may_report = !self.awaits_train(now);
+        for (_, slot) in self.slots.all_mut() {
+            if let Some(line) = &mut slot.line {
+                line.owes_report |= may_report && line.has_news();
+                self.sending.owes |= line.owes_report && line.packets > 0;
+                is_used |= line.packets > 0;
+            }
         }
-        let Some(srtp) = &mut self.sending.srtp else { return };
+        // What is paused gets no reports, and would never be tried again.
+        if is_used {
+            self.sending.telling.second();
+        }
+    }
+
+    /// What a datagram says about what was sent. The engine gets it too, for what else is in it: `false` if it has
+    /// had it before.
+    pub(super) fn heed(&mut self, now: Instant, datagram: &[u8]) -> bool {
+        if !header::is_report(datagram) {
+            return true;
+        }
+        let Some(srtp) = &mut self.sending.srtp else { return true };
+        if srtp.is_replay(datagram) {
+            return false;
+        }
         let mut report = std::mem::take(&mut self.sending.scratch);
         if srtp.open_report(datagram, &mut report) {
             feedback::read(&report, |feedback| self.heed_feedback(now, feedback));
         }
         self.sending.scratch = report;
+        true
     }
 
     fn heed_feedback(&mut self, now: Instant, feedback: Feedback) {
-        let (Feedback::Reception(feedback::Reception { source, .. })
-        | Feedback::Missing { source, .. }
-        | Feedback::KeyFrame { source }) = feedback;
+        let source = match feedback {
+            Feedback::Bitrate { most } => return self.sending.telling.wants_at_most(most),
+            Feedback::Reception(feedback::Reception { source, .. })
+            | Feedback::Missing { source, .. }
+            | Feedback::KeyFrame { source } => source,
+        };
+        if let Feedback::Reception(reception) = feedback {
+            self.heed_reception(now, reception);
+        }
         let Some((id, slot)) = self.slots.by_source(source) else { return };
         let Some(line) = &mut slot.line else { return };
         match feedback {
-            Feedback::Reception(reception) => {
-                let (loss, round_trip) = line.heard(now, reception);
-                self.sending.loss.add(loss);
-                self.note_round_trip(round_trip);
-            }
+            Feedback::Reception(reception) => self.sending.telling.lost(line.heard(reception)),
+            Feedback::Bitrate { .. } => {}
             Feedback::Missing { first, more, .. } => {
                 line.nacks += 1;
                 let others = (0..16).filter(|bit| more & 1 << bit != 0);
                 let others = others.map(|bit| first.wrapping_add(bit + 1));
                 for sequence in std::iter::once(first).chain(others) {
+                    self.sending.telling.missed(line.misses(sequence).into());
                     if let Some(sent) = line.history.repeat(now, sequence) {
                         self.sending.queue.push(Queued { slot: id, sent, again: true });
                     }
@@ -237,17 +289,27 @@ impl Leg {
         }
     }
 
+    /// A report that answers one of ours.
+    fn heed_reception(&mut self, now: Instant, reception: feedback::Reception) {
+        let source = reception.source;
+        let line = match self.slots.by_source(source) {
+            Some((_, slot)) => slot.line.as_mut(),
+            None => self.slots.by_repairs(source),
+        };
+        let Some((took, began)) = line.and_then(|line| line.round_trip(now, reception)) else {
+            return;
+        };
+        self.note_round_trip(took);
+        let train = self.answers_train(now, began);
+        self.sending.telling.came_back(took, began, train);
+    }
+
     /// What the member said, beside what is answered at once.
     pub(super) fn next_feedback(&mut self) -> Option<Output> {
-        if std::mem::take(&mut self.sending.reported) {
+        if self.sending.telling.take_due() {
             return Some(Output::Reported);
         }
         self.sending.lost.pop().map(Output::KeyFrameWanted)
-    }
-
-    /// The part of what was sent that was lost, from 0 to 1, as the member reported since this was last asked.
-    pub(crate) fn take_loss(&mut self) -> f32 {
-        self.sending.loss.take()
     }
 
     /// The engine's next output, and the keys, once there are some.

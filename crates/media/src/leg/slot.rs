@@ -63,6 +63,10 @@ impl Slot {
         self.clock
     }
 
+    pub(super) fn is_live(&self) -> bool {
+        self.state == State::Live
+    }
+
     pub(super) fn takes(&self, format: FormatId) -> bool {
         self.state == State::Live && self.accepted.takes(format)
     }
@@ -107,6 +111,12 @@ impl Slots {
     pub(super) fn by_source(&mut self, source: u32) -> Option<(SlotId, &mut Slot)> {
         let is_it = |slot: &Slot| slot.line.as_ref().is_some_and(|line| line.source == source);
         self.all_mut().find(|(_, slot)| is_it(slot))
+    }
+
+    /// Whose repetitions have a source: reports on those tell the time there and back too.
+    pub(super) fn by_repairs(&mut self, source: u32) -> Option<&mut Line> {
+        let lines = self.all.iter_mut().filter_map(|slot| slot.line.as_mut());
+        lines.into_iter().find(|line| line.repairs == Some(source))
     }
 
     /// Where repetitions begin, at random like everything else.

@@ -78,8 +78,8 @@ impl Leg {
         }
     }
 
-    pub(super) fn note_round_trip(&mut self, round_trip: Option<Duration>) {
-        self.statistics.round_trip = round_trip.or(self.statistics.round_trip);
+    pub(super) fn note_round_trip(&mut self, round_trip: Duration) {
+        self.statistics.round_trip = Some(round_trip);
     }
 
     /// The time to the member and back, if it is known.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::estimate::{Reported, Wanted};
-use super::member::{Key, LAYERS};
+use super::estimate::{Sent, Wanted};
+use super::member::{Key, LAYERS, Turn};
 use super::{MediaRouter, request};
 use crate::{Demand, Kind, allocate, next_step, shares};
 
@@ -62,16 +62,17 @@ impl Meter {
 }
 
 impl MediaRouter {
-    /// A receiver reported on what it got.
+    /// A receiver told of what it got.
     pub(super) fn reported(&mut self, key: Key) {
         let Some(now) = self.now else { return };
         let member = &mut self.members[key];
         let Some(estimate) = &mut member.estimate else { return };
-        let (loss, round_trip) = (member.leg.take_loss(), member.leg.round_trip());
-        let sent = member.traffic.sent_bytes + member.traffic.sent * OVERHEAD;
-        estimate.handle_report(now, Reported { loss, round_trip }, sent, member.wanted);
-        member.bandwidth = Some(estimate.bandwidth());
-        if member.share.is_some() {
+        let told = member.leg.take_told();
+        let bytes = member.traffic.sent_bytes + member.traffic.sent * OVERHEAD;
+        let sent = Sent { bytes, repeatable: member.leg.repeatable() };
+        estimate.handle_told(now, told, sent, member.wanted);
+        let is_news = self.obey(key) || told.loss.is_some();
+        if is_news && self.members[key].share.is_some() {
             self.allocate(key);
         }
     }
@@ -83,9 +84,30 @@ impl MediaRouter {
         let wanted = member.wanted;
         if let Some(estimate) = &mut member.estimate {
             estimate.handle_timeout(now, wanted);
-            member.bandwidth = Some(estimate.bandwidth());
         }
+        self.obey(key);
         self.allocate(key);
+    }
+
+    /// Does what the estimate says. Whether there is something else to share out, or to wait for.
+    fn obey(&mut self, key: Key) -> bool {
+        let member = &mut self.members[key];
+        let Some(estimate) = &mut member.estimate else { return false };
+        let before = member.bandwidth.replace(estimate.bandwidth());
+        let (marks, plan) = (estimate.take_mark(), estimate.take_plan());
+        if marks {
+            member.leg.mark();
+        }
+        if let Some(plan) = plan
+            && !member.leg.probe(plan.rate, plan.most)
+        {
+            estimate.handle_no_train();
+        }
+        let is_news = before != member.bandwidth || marks || plan.is_some();
+        if member.leg.has_to_send() {
+            self.enqueue(key, Turn::Send);
+        }
+        is_news
     }
 
     /// Shares a member's bandwidth among the videos that it gets.
@@ -100,7 +122,9 @@ impl MediaRouter {
         let audio = AUDIO * audio as u64;
         self.grant(key, bandwidth.saturating_sub(audio), audio, now);
         let member = &mut self.members[key];
-        let due = member.estimate.as_ref().and_then(|it| it.poll_timeout(member.wanted));
+        let due = member.estimate.as_ref().and_then(|it| it.poll_timeout(now, member.wanted));
+        // It goes on with what is sent anyway, and in time where that is little.
+        let due = if member.leg.is_probing() { Some(now) } else { due };
         if let (Some(due), Some(share)) = (due, member.share)
             && due < share
         {

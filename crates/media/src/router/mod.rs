@@ -7,6 +7,7 @@
 //! ```
 
 mod bandwidth;
+mod ceiling;
 mod data;
 mod demux;
 mod estimate;
@@ -14,7 +15,9 @@ mod forward;
 mod key_frames;
 mod layer;
 mod member;
+mod misses;
 mod output;
+mod probe;
 mod queue;
 mod recent;
 mod reception;
@@ -250,7 +253,10 @@ impl MediaRouter {
             data: options.data && !options.two_lines,
             seed: self.options.seed ^ leg.0,
         };
-        let engine = Leg::new(now, &self.shared, leg_options);
+        let mut engine = Leg::new(now, &self.shared, leg_options);
+        if options.first_bitrate.is_some() {
+            engine.watch();
+        }
         let user = engine.user().to_owned();
         let key = self.members.insert(Member {
             id: leg,

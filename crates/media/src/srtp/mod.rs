@@ -5,11 +5,13 @@
 //! never meet: the engine counts from 0, this from [`FIRST_INDEX`], and they never send as the same source.
 
 mod keys;
+mod replays;
 mod suite;
 
 use peerway_dtls::Keys;
 use str0m::config::CryptoProvider;
 
+use replays::Replays;
 use suite::{Suite, TAG};
 
 /// Far from the engine's, who would come here after decades of its reports; below 2^31, where they end.
@@ -28,6 +30,7 @@ pub(crate) struct Srtp {
     packets: Suite,
     reports: Suite,
     received: Suite,
+    replays: Replays,
     index: u32,
 }
 
@@ -39,6 +42,7 @@ impl Srtp {
             packets: Suite::for_packets(crypto, keys.profile, own)?,
             reports: Suite::for_reports(crypto, keys.profile, own)?,
             received: Suite::for_reports(crypto, keys.profile, other)?,
+            replays: Replays::default(),
             index: FIRST_INDEX,
         })
     }
@@ -83,13 +87,24 @@ impl Srtp {
         true
     }
 
-    /// Decrypts an RTCP compound packet. `false`: it is not genuine.
+    /// Whether an RTCP compound packet came before, or one that says that it is the same.
+    pub(crate) fn is_replay(&self, sealed: &[u8]) -> bool {
+        let named = source(sealed).zip(self.received.index(sealed));
+        named.is_some_and(|(source, index)| self.replays.has(source, index))
+    }
+
+    /// Decrypts an RTCP compound packet. `false`: it is not genuine, or came before.
     pub(crate) fn open_report(&mut self, sealed: &[u8], report: &mut Vec<u8>) -> bool {
         let Some(source) = source(sealed) else { return false };
+        let Some(index) = self.received.index(sealed) else { return false };
+        if self.replays.has(source, index) {
+            return false;
+        }
         report.resize(sealed.len() + ROOM, 0);
         report[..REPORT_HEAD].copy_from_slice(&sealed[..REPORT_HEAD]);
         let Some(length) = self.received.open_report(source, sealed, report) else { return false };
         report.truncate(length);
+        self.replays.note(source, index);
         true
     }
 }
@@ -131,6 +146,7 @@ mod tests {
             assert!(!sealed.windows(8).any(|part| part == &report[20..28]));
             assert!(server.open_report(&sealed, &mut opened), "{profile:?}");
             assert_eq!(opened, report);
+            assert!(client.seal_report(&report, &mut sealed));
             for at in 0..sealed.len() {
                 let mut changed = sealed.clone();
                 changed[at] ^= 0x10;
@@ -138,6 +154,42 @@ mod tests {
                 assert!(!server.open_report(&sealed[..at], &mut opened), "{profile:?} {at}");
             }
             assert!(!client.open_report(&sealed, &mut opened), "its own");
+        }
+    }
+
+    #[test]
+    fn a_report_that_comes_again_is_refused() {
+        for profile in PROFILES {
+            let (mut client, mut server) = both(profile);
+            let mut of = |source: u8| {
+                let (mut report, mut sealed) = ([7; 40], Vec::new());
+                report[7] = source;
+                assert!(client.seal_report(&report, &mut sealed));
+                sealed
+            };
+            let reports: Vec<Vec<u8>> = (0..100).map(|_| of(1)).collect();
+            let mut opens = |report: &[u8]| server.open_report(report, &mut Vec::new());
+            assert!(opens(&reports[0]) && !opens(&reports[0]), "{profile:?}");
+            assert!(opens(&reports[5]) && opens(&reports[3]) && !opens(&reports[3]));
+            assert!(opens(&reports[80]) && opens(&reports[17]) && !opens(&reports[17]));
+            assert!(!opens(&reports[16]), "so old that nobody knows");
+            let mut forged = reports[99].clone();
+            forged[20] ^= 1;
+            assert!(!opens(&forged) && opens(&reports[79]), "what is not genuine moves nothing");
+            assert!(opens(&reports[99]));
+        }
+    }
+
+    #[test]
+    fn each_source_counts_its_own_reports() {
+        let profile = SrtpProfile::AEAD_AES_128_GCM;
+        let ((mut first, mut server), (mut second, _)) = (both(profile), both(profile));
+        let mut sealed = Vec::new();
+        for _ in 0..3 {
+            for (client, source) in [(&mut first, 1), (&mut second, 2)] {
+                assert!(client.seal_report(&[source; 40], &mut sealed));
+                assert!(server.open_report(&sealed, &mut Vec::new()), "{source}");
+            }
         }
     }
 

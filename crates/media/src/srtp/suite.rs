@@ -152,6 +152,16 @@ impl Suite {
         }
     }
 
+    /// The number that a report says it has. `None`: it is none, or not encrypted.
+    pub(super) fn index(&self, sealed: &[u8]) -> Option<u32> {
+        let behind = match self {
+            Self::Counter(_) => SHORT_TAG,
+            Self::Gcm { .. } => 0,
+        };
+        let proven = sealed.get(..sealed.len().checked_sub(behind)?)?;
+        index(*proven.last_chunk::<INDEX>()?)
+    }
+
     /// How long the report is. One that is not encrypted is none: nobody in WebRTC sends such.
     pub(super) fn open_report(
         &mut self,
