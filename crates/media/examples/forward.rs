@@ -101,7 +101,7 @@ impl Bench {
             if client.poll_timeout() <= now {
                 client.handle_timeout(now);
             }
-            arrived.extend(client.drain(now).into_iter().map(|it| (client.address, it)));
+            arrived.extend(client.drain(now).into_iter().map(|(_, it)| (client.address, it)));
         }
         loop {
             let mut transmits: Vec<Transmit> = Vec::new();
@@ -145,14 +145,14 @@ impl Bench {
             for transmit in transmits {
                 let client = &mut self.clients[self.by_address[&transmit.destination]];
                 client.handle_datagram(now, self.address, &transmit.data);
-                arrived.extend(client.drain(now).into_iter().map(|it| (client.address, it)));
+                arrived.extend(client.drain(now).into_iter().map(|(_, it)| (client.address, it)));
             }
             for event in events {
                 if let Event::Offer { leg, sdp, streams } = event {
                     let client = &mut self.clients[leg.0 as usize];
                     let answer = client.answer(&sdp, streams).unwrap();
                     client.handle_timeout(now);
-                    arrived.extend(client.drain(now).into_iter().map(|it| (client.address, it)));
+                    arrived.extend(client.drain(now).into_iter().map(|(_, it)| (client.address, it)));
                     let begin = processor_time();
                     self.router.handle_answer(now, leg, &answer);
                     self.spent += processor_time() - begin;

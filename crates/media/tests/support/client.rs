@@ -458,8 +458,8 @@ impl Client {
         media.remote_pts().first().copied()
     }
 
-    /// Drains the engine; what goes out.
-    pub fn drain(&mut self, now: Instant) -> Vec<Vec<u8>> {
+    /// Drains the engine; what goes out, and where.
+    pub fn drain(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut out = Vec::new();
         loop {
             match self.rtc.poll_output().unwrap() {
@@ -471,7 +471,7 @@ impl Client {
                 Output::Transmit(transmit) => {
                     let from = (transmit.proto, transmit.source);
                     if from == (protocol(self.transport), self.address) {
-                        out.push(transmit.contents.to_vec());
+                        out.push((transmit.destination, transmit.contents.to_vec()));
                     }
                 }
                 Output::Event(Event::Connected) => {

@@ -295,7 +295,7 @@ impl World {
         let mut sent = Vec::new();
         for client in self.clients.values_mut() {
             let here = (client.transport, client.address);
-            sent.extend(client.drain(self.now).into_iter().map(|data| (here, data)));
+            sent.extend(client.drain(self.now).into_iter().map(|(_, data)| (here, data)));
         }
         for (client, data) in sent {
             self.launch(true, client, data);
@@ -375,7 +375,7 @@ impl World {
         {
             client.handle_datagram(self.now, source, &flight.data);
             let sent = client.drain(self.now);
-            for data in sent {
+            for (_, data) in sent {
                 self.launch(true, (flight.transport, flight.client), data);
             }
         }

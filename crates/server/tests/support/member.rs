@@ -184,7 +184,7 @@ impl Running {
 
     async fn send(&mut self) {
         let out = self.shared.client.lock().unwrap().drain(clock::now());
-        for (_, to, data) in out {
+        for (to, data) in out {
             match &mut self.link {
                 // The server may be gone.
                 Link::Udp(socket) => drop(socket.send_to(&data, to).await),
