@@ -223,6 +223,7 @@ impl Estimate {
 
     fn attempt(&mut self, now: Instant, to: u64, is_shown: bool) {
         let from = std::mem::replace(&mut self.bandwidth, to);
+        tracing::debug!(from, to, is_shown, "more is sent");
         let leaps = to > SMALL && to / 2 > self.rate;
         self.tried = Some(Attempt { at: now, from, leaps, is_shown });
         self.quiet_since = Some(now);
@@ -279,6 +280,14 @@ impl Estimate {
         let passed = (arrived.lasted + wait).as_micros().max(1);
         let carries = u128::from(arrived.bytes) * 8_000_000 / passed;
         let carries = u64::try_from(carries).unwrap_or(u64::MAX);
+        tracing::debug!(
+            ?took,
+            ?wait,
+            ?arrived,
+            carries,
+            next = wanted.next,
+            "a train came through"
+        );
         let Some(next) = wanted.next.filter(|next| (self.bandwidth..=carries).contains(next))
         else {
             return;
@@ -356,6 +365,7 @@ impl Estimate {
         if to >= self.bandwidth {
             return;
         }
+        tracing::debug!(from = self.bandwidth, to, lost, rate = self.rate, "less is sent");
         let is_first = self.shrunk.replace(now).is_none();
         let attempt = self.tried.filter(|_| is_first);
         let known = self.ceiling.filter(|_| !self.is_proven(now));
