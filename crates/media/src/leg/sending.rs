@@ -59,8 +59,6 @@ pub(super) struct Sending {
     pub(super) arrived: Option<(Instant, Arrived)>,
     /// Whose decoders are lost; each is in it once.
     lost: Vec<SlotId>,
-    /// A packet before it is encrypted, or after.
-    pub(super) scratch: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -124,7 +122,7 @@ impl Leg {
             self.report(now, path, spare, &mut send);
         }
         let (mut bytes, mut packets) = (0, 0);
-        let Sending { srtp: Some(srtp), scratch, owes, repeatable, .. } = &mut self.sending else {
+        let Sending { srtp: Some(srtp), owes, repeatable, .. } = &mut self.sending else {
             return;
         };
         for Queued { slot, sent, again } in queue.drain(..) {
@@ -135,16 +133,16 @@ impl Leg {
                 Some(self.formats.payload_type(sent.packet.format))
             };
             let Some(payload_type) = payload_type else { continue };
-            scratch.clear();
-            let Some((head, index)) = write(slot, &sent, *payload_type, again, scratch) else {
-                continue;
-            };
-            let mut sealed = spare.pop().unwrap_or_else(|| Vec::with_capacity(DATAGRAM));
-            if !srtp.seal_packet(scratch, head, index, &mut sealed) {
+            let mut packet = buffer(spare);
+            let written = write(slot, &sent, *payload_type, again, &mut packet);
+            let sealed =
+                written.is_some_and(|(head, index)| srtp.seal_packet(head, index, &mut packet));
+            if !sealed {
+                spare.push(packet);
                 continue;
             }
-            (bytes, packets) = (bytes + sealed.len() as u64, packets + 1);
-            send(path, sealed);
+            (bytes, packets) = (bytes + packet.len() as u64, packets + 1);
+            send(path, packet);
             let (kind, Some(line)) = (slot.kind, &mut slot.line) else { continue };
             if again {
                 continue;
@@ -175,9 +173,7 @@ impl Leg {
         spare: &mut Vec<Vec<u8>>,
         send: &mut impl FnMut(Path, Vec<u8>),
     ) {
-        let Sending { srtp: Some(srtp), scratch, owes, reported, .. } = &mut self.sending else {
-            return;
-        };
+        let Sending { srtp: Some(srtp), owes, reported, .. } = &mut self.sending else { return };
         *owes = false;
         *reported = Some(now);
         let wall = &self.wall;
@@ -186,17 +182,15 @@ impl Leg {
             slot.line.as_mut().filter(|line| line.owes_report).map(|line| (line, clock))
         });
         loop {
-            scratch.clear();
+            let mut report = buffer(spare);
             for (line, clock) in lines.by_ref().take(reports::MOST_LINES) {
-                reports::write(scratch, now, wall, line, clock);
+                reports::write(&mut report, now, wall, line, clock);
             }
-            if scratch.is_empty() {
+            if report.is_empty() || !srtp.seal_report(&mut report) {
+                spare.push(report);
                 return;
             }
-            let mut sealed = spare.pop().unwrap_or_default();
-            if srtp.seal_report(scratch, &mut sealed) {
-                send(path, sealed);
-            }
+            send(path, report);
         }
     }
 
@@ -247,11 +241,10 @@ impl Leg {
         if srtp.is_replay(datagram) {
             return false;
         }
-        let mut report = std::mem::take(&mut self.sending.scratch);
+        let mut report = Vec::new();
         if srtp.open_report(datagram, &mut report) {
             feedback::read(&report, |feedback| self.heed_feedback(now, feedback));
         }
-        self.sending.scratch = report;
         true
     }
 
@@ -350,6 +343,13 @@ impl Leg {
         header::is_report(&transmit.contents)
             && transmit.contents.get(4..8) == Some(&PATH_FINDER.to_be_bytes())
     }
+}
+
+/// A buffer to write into.
+pub(super) fn buffer(spare: &mut Vec<Vec<u8>>) -> Vec<u8> {
+    let mut buffer = spare.pop().unwrap_or_else(|| Vec::with_capacity(DATAGRAM));
+    buffer.clear();
+    buffer
 }
 
 /// Writes a packet as it is before encryption: how long its header is, and its number.

@@ -11,7 +11,7 @@
 use std::time::{Duration, Instant};
 
 use super::Leg;
-use super::sending::{Path, Sending};
+use super::sending::{Path, Sending, buffer};
 use super::wire::Header;
 use crate::Kind;
 
@@ -155,7 +155,7 @@ impl Leg {
         spare: &mut Vec<Vec<u8>>,
         send: &mut impl FnMut(Path, Vec<u8>),
     ) -> Option<u64> {
-        let Sending { srtp: Some(srtp), scratch, .. } = &mut self.sending else { return None };
+        let Sending { srtp: Some(srtp), .. } = &mut self.sending else { return None };
         let slot = self.slots.get_mut(slot)?;
         let line = slot.line.as_mut()?;
         let sequence = line.next_repair;
@@ -170,18 +170,17 @@ impl Leg {
             audio_level: None,
             orientation: None,
         };
-        scratch.clear();
-        header.write(scratch);
-        scratch[0] |= HAS_PADDING;
-        let head = scratch.len();
-        scratch.resize(head + PADDING - 1, 0);
-        scratch.push(u8::try_from(PADDING).unwrap_or(u8::MAX));
-        let mut sealed = spare.pop().unwrap_or_default();
-        if !srtp.seal_packet(scratch, head, sequence, &mut sealed) {
+        let mut packet = buffer(spare);
+        header.write(&mut packet);
+        packet[0] |= HAS_PADDING;
+        let head = packet.len();
+        packet.resize(head + PADDING - 1, 0);
+        packet.push(u8::try_from(PADDING).unwrap_or(u8::MAX));
+        if !srtp.seal_packet(head, sequence, &mut packet) {
             return None;
         }
-        let size = sealed.len() as u64 + OVERHEAD;
-        send(path, sealed);
+        let size = packet.len() as u64 + OVERHEAD;
+        send(path, packet);
         Some(size)
     }
 }

@@ -12,7 +12,7 @@ use peerway_dtls::Keys;
 use str0m::config::CryptoProvider;
 
 use replays::Replays;
-use suite::{Suite, TAG};
+use suite::Suite;
 
 /// Far from the engine's, who would come here after decades of its reports; below 2^31, where they end.
 const FIRST_INDEX: u32 = 0x4000_0000;
@@ -21,8 +21,6 @@ const REPORT_HEAD: usize = 8;
 /// After it, in the clear: whether it is encrypted, and its number.
 const INDEX: usize = 4;
 const IS_ENCRYPTED: u32 = 0x8000_0000;
-/// What counter mode writes beyond its input, at most (aws-lc-rs asks for room to work in).
-const ROOM: usize = 16;
 
 /// Of one connection, both directions.
 #[derive(Debug)]
@@ -38,39 +36,26 @@ impl Srtp {
     /// `None`: keys of another length than they should have.
     pub(crate) fn new(crypto: &CryptoProvider, keys: &Keys) -> Option<Self> {
         let (own, other) = keys::split(keys)?;
+        let with = crypto.srtp_provider;
         Some(Self {
-            packets: Suite::for_packets(crypto, keys.profile, own)?,
-            reports: Suite::for_reports(crypto, keys.profile, own)?,
-            received: Suite::for_reports(crypto, keys.profile, other)?,
+            packets: Suite::for_packets(with, keys.profile, own)?,
+            reports: Suite::for_reports(with, keys.profile, own)?,
+            received: Suite::for_reports(with, keys.profile, other)?,
             replays: Replays::default(),
             index: FIRST_INDEX,
         })
     }
 
     /// Encrypts an RTP packet of which the first `head` bytes are header. `index`: the sequence number, as
-    /// if it never wrapped. `false`: it cannot be.
-    pub(crate) fn seal_packet(
-        &mut self,
-        packet: &[u8],
-        head: usize,
-        index: u64,
-        sealed: &mut Vec<u8>,
-    ) -> bool {
+    /// if it never wrapped. `false`: it cannot be, and must not be sent.
+    pub(crate) fn seal_packet(&mut self, head: usize, index: u64, packet: &mut Vec<u8>) -> bool {
         let Some(&[a, b, c, d]) = packet.get(8..12) else { return false };
-        let (source, end) = (u32::from_be_bytes([a, b, c, d]), packet.len());
-        // Buffers come again and again: what is in them need not be cleared.
-        sealed.resize(end + TAG + ROOM, 0);
-        let Some(clear) = packet.get(..head) else { return false };
-        sealed[..head].copy_from_slice(clear);
-        let Some(tag) = self.packets.seal_packet(source, index, packet, head, sealed) else {
-            return false;
-        };
-        sealed.truncate(end + tag);
-        true
+        let source = u32::from_be_bytes([a, b, c, d]);
+        self.packets.seal_packet(source, index, head, packet).is_some()
     }
 
-    /// Encrypts an RTCP compound packet.
-    pub(crate) fn seal_report(&mut self, report: &[u8], sealed: &mut Vec<u8>) -> bool {
+    /// Encrypts an RTCP compound packet. `false` as above.
+    pub(crate) fn seal_report(&mut self, report: &mut Vec<u8>) -> bool {
         let Some(source) = source(report) else { return false };
         let index = self.index;
         // RFC 3711, section 9.2: with no number left, no keys are left.
@@ -78,13 +63,7 @@ impl Srtp {
             return false;
         };
         self.index = next;
-        sealed.resize(report.len() + TAG + INDEX + ROOM, 0);
-        sealed[..REPORT_HEAD].copy_from_slice(&report[..REPORT_HEAD]);
-        let Some(length) = self.reports.seal_report(source, index, report, sealed) else {
-            return false;
-        };
-        sealed.truncate(length);
-        true
+        self.reports.seal_report(source, index, report).is_some()
     }
 
     /// Whether an RTCP compound packet came before, or one that says that it is the same.
@@ -97,13 +76,11 @@ impl Srtp {
     pub(crate) fn open_report(&mut self, sealed: &[u8], report: &mut Vec<u8>) -> bool {
         let Some(source) = source(sealed) else { return false };
         let Some(index) = self.received.index(sealed) else { return false };
-        if self.replays.has(source, index) {
+        if self.replays.has(source, index)
+            || self.received.open_report(source, sealed, report).is_none()
+        {
             return false;
         }
-        report.resize(sealed.len() + ROOM, 0);
-        report[..REPORT_HEAD].copy_from_slice(&sealed[..REPORT_HEAD]);
-        let Some(length) = self.received.open_report(source, sealed, report) else { return false };
-        report.truncate(length);
         self.replays.note(source, index);
         true
     }
@@ -141,12 +118,13 @@ mod tests {
         let report: Vec<u8> = (0..40).collect();
         for profile in PROFILES {
             let (mut client, mut server) = both(profile);
-            let (mut sealed, mut opened) = (vec![9; 2000], Vec::new());
-            assert!(client.seal_report(&report, &mut sealed));
+            let (mut sealed, mut opened) = (report.clone(), Vec::new());
+            assert!(client.seal_report(&mut sealed));
             assert!(!sealed.windows(8).any(|part| part == &report[20..28]));
             assert!(server.open_report(&sealed, &mut opened), "{profile:?}");
             assert_eq!(opened, report);
-            assert!(client.seal_report(&report, &mut sealed));
+            sealed.clone_from(&report);
+            assert!(client.seal_report(&mut sealed));
             for at in 0..sealed.len() {
                 let mut changed = sealed.clone();
                 changed[at] ^= 0x10;
@@ -162,10 +140,10 @@ mod tests {
         for profile in PROFILES {
             let (mut client, mut server) = both(profile);
             let mut of = |source: u8| {
-                let (mut report, mut sealed) = ([7; 40], Vec::new());
+                let mut report = vec![7; 40];
                 report[7] = source;
-                assert!(client.seal_report(&report, &mut sealed));
-                sealed
+                assert!(client.seal_report(&mut report));
+                report
             };
             let reports: Vec<Vec<u8>> = (0..100).map(|_| of(1)).collect();
             let mut opens = |report: &[u8]| server.open_report(report, &mut Vec::new());
@@ -184,10 +162,10 @@ mod tests {
     fn each_source_counts_its_own_reports() {
         let profile = SrtpProfile::AEAD_AES_128_GCM;
         let ((mut first, mut server), (mut second, _)) = (both(profile), both(profile));
-        let mut sealed = Vec::new();
         for _ in 0..3 {
             for (client, source) in [(&mut first, 1), (&mut second, 2)] {
-                assert!(client.seal_report(&[source; 40], &mut sealed));
+                let mut sealed = vec![source; 40];
+                assert!(client.seal_report(&mut sealed));
                 assert!(server.open_report(&sealed, &mut Vec::new()), "{source}");
             }
         }
@@ -197,12 +175,12 @@ mod tests {
     fn no_two_reports_are_encrypted_alike() {
         for profile in PROFILES {
             let (mut client, _) = both(profile);
-            let (mut first, mut second) = (Vec::new(), Vec::new());
-            assert!(client.seal_report(&[7; 40], &mut first));
-            assert!(client.seal_report(&[7; 40], &mut second));
+            let (mut first, mut second) = (vec![7; 40], vec![7; 40]);
+            assert!(client.seal_report(&mut first));
+            assert!(client.seal_report(&mut second));
             assert_ne!(first[8..30], second[8..30]);
             client.index = IS_ENCRYPTED - 1;
-            assert!(!client.seal_report(&[7; 40], &mut first), "there is no number left");
+            assert!(!client.seal_report(&mut vec![7; 40]), "there is no number left");
         }
     }
 

@@ -1,122 +1,111 @@
 //! One way to encrypt, with the keys for one direction of either packets or reports.
 
-use str0m::config::CryptoProvider;
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
+use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipherKey};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+use aws_lc_rs::iv::FixedLength;
 use str0m::crypto::dtls::SrtpProfile;
-use str0m::crypto::{
-    AeadAes128Gcm, AeadAes128GcmCipher, AeadAes256GcmCipher, Aes128CmSha1_80,
-    Aes128CmSha1_80Cipher, Sha1HmacProvider,
-};
+use str0m::crypto::{AeadAes128Gcm, Aes128CmSha1_80, SrtpProvider};
 
 use super::keys::{Master, OF_REPORTS};
 use super::{INDEX, IS_ENCRYPTED, REPORT_HEAD};
 
-/// What proves that a packet is genuine, at most this long.
-pub(super) const TAG: usize = AeadAes128Gcm::TAG_LEN;
+/// What proves that a packet is genuine, with AES-GCM.
+const TAG: usize = AeadAes128Gcm::TAG_LEN;
 const SHORT_TAG: usize = Aes128CmSha1_80::HMAC_TAG_LEN;
 
+/// The engine's own of the same would copy each packet once more, and in counter mode expand the keys anew for
+/// each.
 #[derive(Debug)]
 pub(super) enum Suite {
-    Counter(Counter),
-    Gcm { cipher: Gcm, salt: [u8; 12] },
-}
-
-/// AES in counter mode, and SHA-1 over it.
-pub(super) struct Counter {
-    cipher: Box<dyn Aes128CmSha1_80Cipher>,
-    salt: [u8; 14],
-    authentication: [u8; 20],
-    hash: &'static dyn Sha1HmacProvider,
-}
-
-#[derive(Debug)]
-pub(super) enum Gcm {
-    Aes128(Box<dyn AeadAes128GcmCipher>),
-    Aes256(Box<dyn AeadAes256GcmCipher>),
-}
-
-impl std::fmt::Debug for Counter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Counter")
-    }
+    /// AES in counter mode, and SHA-1 over it.
+    Counter {
+        key: EncryptingKey,
+        salt: [u8; 14],
+        authentication: hmac::Key,
+    },
+    Gcm {
+        key: LessSafeKey,
+        salt: [u8; 12],
+    },
 }
 
 impl Suite {
     pub(super) fn for_packets(
-        crypto: &CryptoProvider,
+        with: &dyn SrtpProvider,
         profile: SrtpProfile,
         master: Master<'_>,
     ) -> Option<Self> {
-        Self::new(crypto, profile, master, 0)
+        Self::new(with, profile, master, 0)
     }
 
     pub(super) fn for_reports(
-        crypto: &CryptoProvider,
+        with: &dyn SrtpProvider,
         profile: SrtpProfile,
         master: Master<'_>,
     ) -> Option<Self> {
-        Self::new(crypto, profile, master, OF_REPORTS)
+        Self::new(with, profile, master, OF_REPORTS)
     }
 
     fn new(
-        crypto: &CryptoProvider,
+        with: &dyn SrtpProvider,
         profile: SrtpProfile,
         master: Master<'_>,
         of: u8,
     ) -> Option<Self> {
-        let with = crypto.srtp_provider;
-        // Those of aws-lc-rs go either way, whatever they are made for.
-        let cipher = match profile {
+        let key = match profile {
             SrtpProfile::AES128_CM_SHA1_80 => {
-                return Some(Self::Counter(Counter {
-                    cipher: with.aes_128_cm_sha1_80().create_cipher(master.key(with, of)?, true),
+                let key: [u8; 16] = master.key(with, of)?;
+                let authentication = master.authentication(with, of)?;
+                let sha1 = hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
+                return Some(Self::Counter {
+                    key: EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, &key).ok()?).ok()?,
                     salt: master.salt(with, of)?,
-                    authentication: master.authentication(with, of)?,
-                    hash: crypto.sha1_hmac_provider,
-                }));
+                    authentication: hmac::Key::new(sha1, &authentication),
+                });
             }
             SrtpProfile::AEAD_AES_128_GCM => {
-                let key = master.key(with, of)?;
-                Gcm::Aes128(with.aead_aes_128_gcm().create_cipher(key, true))
+                let key: [u8; 16] = master.key(with, of)?;
+                UnboundKey::new(&AES_128_GCM, &key)
             }
             SrtpProfile::AEAD_AES_256_GCM => {
-                let key = master.key(with, of)?;
-                Gcm::Aes256(with.aead_aes_256_gcm().create_cipher(key, true))
+                let key: [u8; 32] = master.key(with, of)?;
+                UnboundKey::new(&AES_256_GCM, &key)
             }
             _ => return None,
         };
-        Some(Self::Gcm { cipher, salt: master.salt(with, of)? })
+        Some(Self::Gcm { key: LessSafeKey::new(key.ok()?), salt: master.salt(with, of)? })
     }
 
-    /// How long the proof is, which is written behind the packet. The header is in `sealed` already.
+    /// Encrypts what follows the first `head` bytes of a packet where it is, and puts the proof behind it.
     pub(super) fn seal_packet(
         &mut self,
         source: u32,
         index: u64,
-        packet: &[u8],
         head: usize,
-        sealed: &mut [u8],
-    ) -> Option<usize> {
+        packet: &mut Vec<u8>,
+    ) -> Option<()> {
+        #[expect(clippy::cast_possible_truncation, reason = "its low and its next bits")]
+        let (wraps, sequence) = ((index >> 16) as u32, index as u16);
         match self {
-            Self::Counter(counter) => {
-                let nonce = Aes128CmSha1_80::rtp_iv(counter.salt, source, index);
-                counter.cipher.encrypt(&nonce, &packet[head..], &mut sealed[head..]).ok()?;
-                let Counter { authentication, hash, .. } = counter;
-                let hash = |key: &[u8], parts: &[&[u8]]| hash.sha1_hmac(key, parts);
-                Aes128CmSha1_80::rtp_hmac(hash, authentication, sealed, index, packet.len());
-                Some(SHORT_TAG)
+            Self::Counter { key, salt, authentication } => {
+                let nonce = Aes128CmSha1_80::rtp_iv(*salt, source, index);
+                encrypt(key, nonce, packet.get_mut(head..)?)?;
+                let tag = prove(authentication, &[packet, &wraps.to_be_bytes()]);
+                packet.extend_from_slice(tag.as_ref().get(..SHORT_TAG)?);
             }
-            Self::Gcm { cipher, salt } => {
-                #[expect(clippy::cast_possible_truncation, reason = "its low and its next bits")]
-                let (wraps, sequence) = ((index >> 16) as u32, index as u16);
+            Self::Gcm { key, salt } => {
                 let nonce = AeadAes128Gcm::rtp_iv(*salt, source, wraps, sequence);
-                let (clear, secret) = packet.split_at_checked(head)?;
-                cipher.seal(&nonce, clear, secret, &mut sealed[head..])?;
-                Some(TAG)
+                let (clear, secret) = packet.split_at_mut_checked(head)?;
+                let tag = seal(key, nonce, clear, secret)?;
+                packet.extend_from_slice(tag.as_ref());
             }
         }
+        Some(())
     }
 
-    /// How long it is then.
+    /// The same for a report.
     ///
     /// ```text
     ///   AES-GCM   | head | secret | proof | index |
@@ -126,97 +115,87 @@ impl Suite {
         &mut self,
         source: u32,
         index: u32,
-        report: &[u8],
-        sealed: &mut [u8],
-    ) -> Option<usize> {
-        let (head, secret) = report.split_at_checked(REPORT_HEAD)?;
+        report: &mut Vec<u8>,
+    ) -> Option<()> {
         let trailer = (IS_ENCRYPTED | index).to_be_bytes();
-        let end = report.len();
+        let (head, secret) = report.split_at_mut_checked(REPORT_HEAD)?;
         match self {
-            Self::Counter(counter) => {
-                let nonce = Aes128CmSha1_80::rtp_iv(counter.salt, source, index.into());
-                counter.cipher.encrypt(&nonce, secret, &mut sealed[REPORT_HEAD..]).ok()?;
-                sealed[end..end + INDEX].copy_from_slice(&trailer);
-                let Counter { authentication, hash, .. } = counter;
-                let hash = |key: &[u8], parts: &[&[u8]]| hash.sha1_hmac(key, parts);
-                Aes128CmSha1_80::rtcp_hmac(hash, authentication, sealed, end + INDEX);
-                Some(end + INDEX + SHORT_TAG)
+            Self::Counter { key, salt, authentication } => {
+                encrypt(key, Aes128CmSha1_80::rtp_iv(*salt, source, index.into()), secret)?;
+                report.extend_from_slice(&trailer);
+                let tag = prove(authentication, &[report]);
+                report.extend_from_slice(tag.as_ref().get(..SHORT_TAG)?);
             }
-            Self::Gcm { cipher, salt } => {
+            Self::Gcm { key, salt } => {
                 let nonce = AeadAes128Gcm::rtcp_iv(*salt, source, index);
-                let clear = clear(head, trailer);
-                cipher.seal(&nonce, &clear, secret, &mut sealed[REPORT_HEAD..])?;
-                sealed[end + TAG..end + TAG + INDEX].copy_from_slice(&trailer);
-                Some(end + TAG + INDEX)
+                let tag = seal(key, nonce, &clear(head, trailer), secret)?;
+                report.extend_from_slice(tag.as_ref());
+                report.extend_from_slice(&trailer);
             }
         }
+        Some(())
     }
 
     /// The number that a report says it has. `None`: it is none, or not encrypted.
     pub(super) fn index(&self, sealed: &[u8]) -> Option<u32> {
         let behind = match self {
-            Self::Counter(_) => SHORT_TAG,
+            Self::Counter { .. } => SHORT_TAG,
             Self::Gcm { .. } => 0,
         };
         let proven = sealed.get(..sealed.len().checked_sub(behind)?)?;
         index(*proven.last_chunk::<INDEX>()?)
     }
 
-    /// How long the report is. One that is not encrypted is none: nobody in WebRTC sends such.
+    /// Decrypts a report that came into `report`. One that is not encrypted is none: nobody in WebRTC sends such.
     pub(super) fn open_report(
         &mut self,
         source: u32,
         sealed: &[u8],
-        report: &mut [u8],
-    ) -> Option<usize> {
+        report: &mut Vec<u8>,
+    ) -> Option<()> {
+        report.clear();
         match self {
-            Self::Counter(counter) => {
+            Self::Counter { key, salt, authentication } => {
                 let (proven, proof) =
                     sealed.split_at_checked(sealed.len().checked_sub(SHORT_TAG)?)?;
-                let Counter { authentication, hash, .. } = counter;
-                let hash = |key: &[u8], parts: &[&[u8]]| hash.sha1_hmac(key, parts);
                 let (rest, trailer) = proven.split_last_chunk::<INDEX>()?;
-                let secret = rest.get(REPORT_HEAD..)?;
                 let index = index(*trailer)?;
-                if !Aes128CmSha1_80::rtcp_verify(hash, authentication, proven, proof) {
-                    return None;
-                }
-                let nonce = Aes128CmSha1_80::rtp_iv(counter.salt, source, index.into());
-                counter.cipher.decrypt(&nonce, secret, &mut report[REPORT_HEAD..]).ok()?;
-                Some(rest.len())
+                let tag = prove(authentication, &[proven]);
+                verify_slices_are_equal(tag.as_ref().get(..SHORT_TAG)?, proof).ok()?;
+                report.extend_from_slice(rest);
+                // Counter mode goes either way.
+                let nonce = Aes128CmSha1_80::rtp_iv(*salt, source, index.into());
+                encrypt(key, nonce, report.get_mut(REPORT_HEAD..)?)?;
             }
-            Self::Gcm { cipher, salt } => {
+            Self::Gcm { key, salt } => {
                 let (rest, trailer) = sealed.split_last_chunk::<INDEX>()?;
                 let (head, secret) = rest.split_at_checked(REPORT_HEAD)?;
-                if secret.len() < TAG {
-                    return None;
-                }
                 let nonce = AeadAes128Gcm::rtcp_iv(*salt, source, index(*trailer)?);
-                let clear = clear(head, *trailer);
-                cipher.open(&nonce, &clear, secret, &mut report[REPORT_HEAD..])?;
-                Some(rest.len() - TAG)
+                let nonce = Nonce::assume_unique_for_key(nonce);
+                report.extend_from_slice(rest);
+                let clear = Aad::from(clear(head, *trailer));
+                key.open_in_place(nonce, clear, report.get_mut(REPORT_HEAD..)?).ok()?;
+                report.truncate(REPORT_HEAD + secret.len().checked_sub(TAG)?);
             }
         }
+        Some(())
     }
 }
 
-impl Gcm {
-    fn seal(&mut self, nonce: &[u8; 12], clear: &[u8], secret: &[u8], to: &mut [u8]) -> Option<()> {
-        match self {
-            Self::Aes128(cipher) => cipher.encrypt(nonce, clear, secret, to),
-            Self::Aes256(cipher) => cipher.encrypt(nonce, clear, secret, to),
-        }
-        .ok()
-    }
+fn seal(key: &LessSafeKey, nonce: [u8; 12], clear: &[u8], secret: &mut [u8]) -> Option<Tag> {
+    let nonce = Nonce::assume_unique_for_key(nonce);
+    key.seal_in_place_separate_tag(nonce, Aad::from(clear), secret).ok()
+}
 
-    fn open(&mut self, nonce: &[u8; 12], clear: &[u8], secret: &[u8], to: &mut [u8]) -> Option<()> {
-        match self {
-            Self::Aes128(cipher) => cipher.decrypt(nonce, &[clear], secret, to),
-            Self::Aes256(cipher) => cipher.decrypt(nonce, &[clear], secret, to),
-        }
-        .ok()
-        .map(drop)
-    }
+fn encrypt(key: &EncryptingKey, nonce: [u8; 16], secret: &mut [u8]) -> Option<()> {
+    let context = EncryptionContext::Iv128(FixedLength::from(nonce));
+    key.less_safe_encrypt(secret, context).ok().map(drop)
+}
+
+fn prove(key: &hmac::Key, parts: &[&[u8]]) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(key);
+    parts.iter().for_each(|part| context.update(part));
+    context.sign()
 }
 
 /// What is proven, and not secret (RFC 7714, section 9.2).
@@ -239,32 +218,24 @@ mod tests {
     /// The examples of RFC 7714, sections 16.1.1 and 17.1: an RTP and an RTCP packet with AES-128-GCM.
     #[test]
     fn packets_and_reports_are_encrypted_as_the_standard_has_it() {
-        let crypto = peerway_dtls::crypto();
         let key: [u8; 16] = (0..16).collect::<Vec<u8>>().try_into().unwrap();
-        let suite = |salt: &[u8; 12]| Suite::Gcm {
-            cipher: Gcm::Aes128(crypto.srtp_provider.aead_aes_128_gcm().create_cipher(key, true)),
-            salt: *salt,
-        };
+        let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key).unwrap());
+        let mut suite = Suite::Gcm { key, salt: *b"Quid pro quo" };
         let packet = "8040f17b8041f8d35501a0b247616c6c696120657374206f6d6e697320646976697361\
                       20696e207061727465732074726573";
         let expected = "8040f17b8041f8d35501a0b2f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a\
                         51c7d19b36de3adf8833899d7f27beb16a9152cf765ee4390cce";
-        let packet = bytes(packet);
-        let mut sealed = vec![0; packet.len() + 32];
-        sealed[..12].copy_from_slice(&packet[..12]);
-        let mut suite = suite(b"Quid pro quo");
-        let tag = suite.seal_packet(0x5501_a0b2, 0xf17b, &packet, 12, &mut sealed).unwrap();
-        assert_eq!(sealed[..packet.len() + tag], bytes(expected));
+        let mut packet = bytes(packet);
+        suite.seal_packet(0x5501_a0b2, 0xf17b, 12, &mut packet).unwrap();
+        assert_eq!(packet, bytes(expected));
 
         let report = "81c8000d4d6172734e5450314e545032525450200000042a0000e9304c756e61deadbeefdeadbeef\
                       deadbeefdeadbeefdeadbeef";
         let expected = "81c8000d4d61727363e94885dcdab67ca727d7662f6b7e997ff5c0f76c06f32dc676a5f1730d6fda\
                         4ce09b4686303ded0bb9275bc84aa45896cf4d2fc5abf87245d9eade800005d4";
-        let (report, expected) = (bytes(report), bytes(expected));
-        let mut sealed = vec![0; report.len() + 32];
-        sealed[..8].copy_from_slice(&report[..8]);
-        let length = suite.seal_report(0x4d61_7273, 0x5d4, &report, &mut sealed).unwrap();
-        assert_eq!(sealed[..length], expected);
+        let mut report = bytes(report);
+        suite.seal_report(0x4d61_7273, 0x5d4, &mut report).unwrap();
+        assert_eq!(report, bytes(expected));
     }
 
     fn bytes(hexadecimal: &str) -> Vec<u8> {
