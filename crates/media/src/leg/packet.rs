@@ -70,6 +70,11 @@ impl Packet {
         self.payload.len()
     }
 
+    /// Nothing comes after it that is shown at the same time.
+    pub(crate) fn ends_picture(&self) -> bool {
+        self.marker || self.kind == Kind::Audio
+    }
+
     /// Writes the payload to the end of a packet, with other numbers of its picture.
     pub(super) fn write(&self, numbers: PictureNumbers, packet: &mut Vec<u8>) {
         let begin = packet.len();

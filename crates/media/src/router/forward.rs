@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::layer::Remarks;
 use super::member::{Key, LAYERS, Subscriber, Turn};
 use super::{CloseReason, Event, MediaRouter, Output, Transmit};
 use crate::leg::{self, Packet};
@@ -34,7 +36,7 @@ impl MediaRouter {
                     {
                         packet.wallclock = member.clock.map(packet.arrival, captured);
                     }
-                    self.forward(key, &packet);
+                    self.forward(key, packet);
                 }
                 leg::Output::KeyFrameWanted(slot) => {
                     member.traffic.key_frames_wanted += 1;
@@ -114,69 +116,113 @@ impl MediaRouter {
         output
     }
 
-    fn forward(&mut self, key: Key, packet: &Arc<Packet>) {
+    fn forward(&mut self, key: Key, packet: Arc<Packet>) {
+        let Some(now) = self.now else { return };
         let member = &mut self.members[key];
         member.traffic.received += 1;
         member.traffic.received_bytes += packet.len() as u64;
         let (room, leg) = (member.room, member.id);
         let Some(publication) = &mut member.publications[packet.kind.index()] else { return };
         let layer = &mut publication.layers[packet.layer.min(LAYERS - 1)];
-        let Some(remarks) = layer.note(packet) else { return };
-        if packet.kind == Kind::Video {
-            layer.recent.push(packet);
-        }
+        let Some(remarks) = layer.note(&packet) else { return };
         let resumes = publication.stall.came(packet.arrival);
         if publication.excess.stopped {
             return;
         }
-        let froze = remarks.froze && packet.kind == Kind::Video;
-        let mut lack_beginning = false;
-        let source = publication.source(packet.layer);
-        let mut subscribers = std::mem::take(&mut publication.subscribers);
-        if packet.kind == Kind::Audio
-            && let Some(level) = packet.audio_level
+        let (kind, level) = (packet.kind, packet.audio_level);
+        let ends = publication.hold.push(now, packet, remarks);
+        if kind == Kind::Audio
+            && let Some(level) = level
         {
             self.heard(room, leg, level);
         }
+        if ends {
+            self.release(key, kind);
+        }
+        if resumes {
+            self.resume(now, key, kind);
+        }
+    }
+
+    /// Of pictures of which the rest did not come in time.
+    pub(super) fn release_what_waited(&mut self, now: Instant, key: Key) {
+        for kind in Kind::ALL {
+            let publication = self.members[key].publications[kind.index()].as_ref();
+            if publication.and_then(|it| it.hold.due).is_some_and(|due| due <= now) {
+                self.release(key, kind);
+            }
+        }
+    }
+
+    /// What came of a publication goes on to those who get it.
+    fn release(&mut self, key: Key, kind: Kind) {
+        let Some(publication) = &mut self.members[key].publications[kind.index()] else { return };
+        let packets = publication.hold.take();
+        for (packet, _) in packets.iter().filter(|_| kind == Kind::Video) {
+            publication.layers[packet.layer.min(LAYERS - 1)].recent.push(packet);
+        }
+        if publication.excess.stopped {
+            return;
+        }
+        let sources = [0, 1, 2].map(|layer| publication.source(layer));
+        let mut subscribers = std::mem::take(&mut publication.subscribers);
+        let mut lack_beginning = [false; LAYERS];
+        // All packets to one member, then to the next: what is known of a member stays at hand.
         for subscriber in &mut subscribers {
-            if remarks.renewed && subscriber.current == Some(packet.layer) {
-                self.pause(subscriber);
-                lack_beginning |= !packet.begins;
-            }
-            if subscriber.wanted == Some(packet.layer)
-                && subscriber.current != subscriber.wanted
-                && packet.begins
-            {
-                subscriber.current = subscriber.wanted;
-                lack_beginning |= remarks.late;
-            }
-            if subscriber.current != Some(packet.layer) {
-                continue;
-            }
-            subscriber.freezes += u64::from(froze && subscriber.packets > 0);
-            let (member, slot) = (subscriber.member, subscriber.slot);
-            if subscriber.wanted.is_none() {
-                self.pause(subscriber);
-            } else if !subscriber.takes(packet) {
-                self.omit(member, slot, source, packet);
-            } else if self.send(member, slot, packet, &incoming(source, packet)) {
-                subscriber.packets += 1;
-                subscriber.bytes += packet.len() as u64;
-                self.enqueue(member, Turn::Send);
+            for (packet, remarks) in &packets {
+                let layer = packet.layer.min(LAYERS - 1);
+                lack_beginning[layer] |= self.pass_on(subscriber, sources[layer], packet, *remarks);
             }
         }
-        if let Some(publication) = &mut self.members[key].publications[packet.kind.index()] {
-            publication.subscribers = subscribers;
-            // Either the rest of the picture came before its beginning, and went to nobody who begins now, or
-            // another source began with less than a whole picture.
-            if let (true, Kind::Video, Some(now)) = (lack_beginning, packet.kind, self.now) {
-                publication.layers[packet.layer.min(LAYERS - 1)].key_frames.want(now);
-                self.schedule(key);
+        let Some(publication) = &mut self.members[key].publications[kind.index()] else { return };
+        publication.subscribers = subscribers;
+        publication.hold.put_back(packets);
+        // Either the rest of the picture came before its beginning, and went to nobody who begins now, or
+        // another source began with less than a whole picture.
+        if let (true, Kind::Video, Some(now)) = (lack_beginning.contains(&true), kind, self.now) {
+            for (layer, _) in publication.layers.iter_mut().zip(lack_beginning).filter(|it| it.1) {
+                layer.key_frames.want(now);
             }
+            self.schedule(key);
         }
-        if let (true, Some(now)) = (resumes, self.now) {
-            self.resume(now, key, packet.kind);
+    }
+
+    /// A packet goes to one who gets its publication, if it gets this packet. Whether it lacks a beginning then.
+    fn pass_on(
+        &mut self,
+        subscriber: &mut Subscriber,
+        source: SourceId,
+        packet: &Arc<Packet>,
+        remarks: Remarks,
+    ) -> bool {
+        let mut lacks_beginning = false;
+        if remarks.renewed && subscriber.current == Some(packet.layer) {
+            self.pause(subscriber);
+            lacks_beginning = !packet.begins;
         }
+        if subscriber.wanted == Some(packet.layer)
+            && subscriber.current != subscriber.wanted
+            && packet.begins
+        {
+            subscriber.current = subscriber.wanted;
+            lacks_beginning |= remarks.late;
+        }
+        if subscriber.current != Some(packet.layer) {
+            return lacks_beginning;
+        }
+        let froze = remarks.froze && packet.kind == Kind::Video && subscriber.packets > 0;
+        subscriber.freezes += u64::from(froze);
+        let (member, slot) = (subscriber.member, subscriber.slot);
+        if subscriber.wanted.is_none() {
+            self.pause(subscriber);
+        } else if !subscriber.takes(packet) {
+            self.omit(member, slot, source, packet);
+        } else if self.send(member, slot, packet, &incoming(source, packet)) {
+            subscriber.packets += 1;
+            subscriber.bytes += packet.len() as u64;
+            self.enqueue(member, Turn::Send);
+        }
+        lacks_beginning
     }
 
     pub(super) fn send(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::estimate::{Estimate, Wanted};
+use super::hold::Hold;
 use super::layer::Layer;
 use super::request::{Excess, Request};
 use super::stall::Stall;
@@ -98,6 +99,7 @@ pub(super) struct Publication {
     pub(super) layers: [Layer; LAYERS],
     pub(super) stall: Stall,
     pub(super) excess: Excess,
+    pub(super) hold: Hold,
     pub(super) subscribers: Vec<Subscriber>,
 }
 
@@ -181,7 +183,9 @@ impl Member {
         let key_frames = layers.filter_map(|layer| layer.key_frames.poll_timeout()).min();
         let stall = self.publications.iter().flatten().filter_map(Publication::stalls_at).min();
         let request = self.request.due;
-        let dues = [self.engine, self.deadlines.first(), key_frames, self.share, stall, request];
-        dues.into_iter().flatten().min()
+        let hold = self.publications.iter().flatten().filter_map(|it| it.hold.due).min();
+        let own = [self.engine, self.deadlines.first(), self.share];
+        let dues = own.into_iter().chain([key_frames, stall, request, hold]);
+        dues.flatten().min()
     }
 }

@@ -12,6 +12,7 @@ mod data;
 mod demux;
 mod estimate;
 mod forward;
+mod hold;
 mod key_frames;
 mod layer;
 mod member;
@@ -464,6 +465,7 @@ impl MediaRouter {
                 self.request(now, key);
             }
             self.look_for_stalls(now, key);
+            self.release_what_waited(now, key);
             self.ask_for_key_frames(key);
             self.schedule(key);
             return;

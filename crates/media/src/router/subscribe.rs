@@ -1,6 +1,7 @@
 //! Who publishes what, who gets it, and the offers that tell so.
 
 use super::bandwidth;
+use super::hold::Hold;
 use super::member::{Key, LAYERS, Member, Publication, Subscriber, Subscription};
 use super::request::Excess;
 use super::stall::Stall;
@@ -122,6 +123,7 @@ impl MediaRouter {
             layers: Default::default(),
             stall: Stall::new(now),
             excess: Excess::default(),
+            hold: Hold::default(),
             subscribers: Vec::new(),
         });
         let leg = member.id;
