@@ -153,6 +153,10 @@ pub(crate) fn layers(file: Option<&Path>) -> Result<Layers> {
 pub(crate) fn run(args: ServeArgs) -> Result<()> {
     let config = args.configure()?;
     start_logging(&config.log)?;
+    // A huge page stays resident as a whole while anything in it is in use.
+    if let Err(error) = nix::sys::prctl::set_thp_disable(true) {
+        tracing::debug!(%error, "cannot do without huge pages");
+    }
     // Each client is a file descriptor; the soft limit is often 1024.
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => tracing::debug!(limit, "open files"),

@@ -32,7 +32,7 @@ const REPORT: Duration = Duration::from_secs(1);
 /// When the node loop, which was behind, is tried again.
 const RETRY: Duration = Duration::from_millis(5);
 /// Datagrams that are sent before more is made of what was received.
-const MOST_OUTGOING: usize = 2048;
+const MOST_OUTGOING: usize = 256;
 /// What an event's data says beside the number of a socket or stream.
 const STREAM: u64 = 1 << 32;
 const WAKER: u64 = 1 << 33;
