@@ -19,16 +19,16 @@ const SHORT_TAG: usize = Aes128CmSha1_80::HMAC_TAG_LEN;
 /// each.
 #[derive(Debug)]
 pub(super) enum Suite {
-    /// AES in counter mode, and SHA-1 over it.
-    Counter {
-        key: EncryptingKey,
-        salt: [u8; 14],
-        authentication: hmac::Key,
-    },
-    Gcm {
-        key: LessSafeKey,
-        salt: [u8; 12],
-    },
+    Counter(Box<Counter>),
+    Gcm { key: LessSafeKey, salt: [u8; 12] },
+}
+
+/// AES in counter mode, and SHA-1 over it.
+#[derive(Debug)]
+pub(super) struct Counter {
+    key: EncryptingKey,
+    salt: [u8; 14],
+    authentication: hmac::Key,
 }
 
 impl Suite {
@@ -59,11 +59,11 @@ impl Suite {
                 let key: [u8; 16] = master.key(with, of)?;
                 let authentication = master.authentication(with, of)?;
                 let sha1 = hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
-                return Some(Self::Counter {
+                return Some(Self::Counter(Box::new(Counter {
                     key: EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, &key).ok()?).ok()?,
                     salt: master.salt(with, of)?,
                     authentication: hmac::Key::new(sha1, &authentication),
-                });
+                })));
             }
             SrtpProfile::AEAD_AES_128_GCM => {
                 let key: [u8; 16] = master.key(with, of)?;
@@ -89,7 +89,8 @@ impl Suite {
         #[expect(clippy::cast_possible_truncation, reason = "its low and its next bits")]
         let (wraps, sequence) = ((index >> 16) as u32, index as u16);
         match self {
-            Self::Counter { key, salt, authentication } => {
+            Self::Counter(counter) => {
+                let Counter { key, salt, authentication } = &**counter;
                 let nonce = Aes128CmSha1_80::rtp_iv(*salt, source, index);
                 encrypt(key, nonce, packet.get_mut(head..)?)?;
                 let tag = prove(authentication, &[packet, &wraps.to_be_bytes()]);
@@ -120,7 +121,8 @@ impl Suite {
         let trailer = (IS_ENCRYPTED | index).to_be_bytes();
         let (head, secret) = report.split_at_mut_checked(REPORT_HEAD)?;
         match self {
-            Self::Counter { key, salt, authentication } => {
+            Self::Counter(counter) => {
+                let Counter { key, salt, authentication } = &**counter;
                 encrypt(key, Aes128CmSha1_80::rtp_iv(*salt, source, index.into()), secret)?;
                 report.extend_from_slice(&trailer);
                 let tag = prove(authentication, &[report]);
@@ -155,7 +157,8 @@ impl Suite {
     ) -> Option<()> {
         report.clear();
         match self {
-            Self::Counter { key, salt, authentication } => {
+            Self::Counter(counter) => {
+                let Counter { key, salt, authentication } = &**counter;
                 let (proven, proof) =
                     sealed.split_at_checked(sealed.len().checked_sub(SHORT_TAG)?)?;
                 let (rest, trailer) = proven.split_last_chunk::<INDEX>()?;
@@ -194,7 +197,9 @@ fn encrypt(key: &EncryptingKey, nonce: [u8; 16], secret: &mut [u8]) -> Option<()
 
 fn prove(key: &hmac::Key, parts: &[&[u8]]) -> hmac::Tag {
     let mut context = hmac::Context::with_key(key);
-    parts.iter().for_each(|part| context.update(part));
+    for part in parts {
+        context.update(part);
+    }
     context.sign()
 }
 
