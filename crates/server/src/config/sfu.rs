@@ -33,7 +33,7 @@ pub struct SfuConfig {
     /// Bits per second that browsers are asked to send at most; 0 for any number. Video of who sends
     /// half as much again for three seconds goes to nobody until it is less. `[[app]]` may differ.
     pub bitrate_per_publisher: u64,
-    /// Members that can be connected at the same time, in all; each costs about 250 kB of memory. 0
+    /// Members that can be connected at the same time, in all; each costs about 150 kB of memory. 0
     /// for any number.
     pub members: usize,
     /// TCP connections at the same time from one source address.
