@@ -51,15 +51,42 @@ impl Outboxes {
     pub fn open(self: &Arc<Self>) -> Arc<Outbox> {
         Arc::new(Outbox { state: Mutex::default(), all: self.clone() })
     }
+
+    fn weigh(&self, event: &Event) -> Weight {
+        let bytes = event.weight();
+        Weight { bytes, counted: bytes.min(self.limit / 2 + 1) }
+    }
+}
+
+/// Of some events. Against the limit of its outbox one big thing, a room's data or its log, counts
+/// as half of that, so that it comes when little waits, and little may wait behind it until it has
+/// been read.
+#[derive(Debug, Default, Clone, Copy)]
+struct Weight {
+    bytes: usize,
+    counted: usize,
+}
+
+impl Weight {
+    fn plus(self, other: Self) -> Self {
+        Self { bytes: self.bytes + other.bytes, counted: self.counted + other.counted }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_sub(other.bytes),
+            counted: self.counted.saturating_sub(other.counted),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
     events: VecDeque<Queued>,
-    /// Of the events, in bytes.
-    weight: usize,
+    /// Of the events.
+    weight: Weight,
     /// Of what the session has taken and not yet written.
-    unwritten: usize,
+    unwritten: Weight,
     ending: Option<Ending>,
     waker: Option<Waker>,
     /// Of a lost session: given back when the node drops its outbox.
@@ -90,17 +117,16 @@ impl Outbox {
     /// Adds an event, or gives it back if there is no room. When all outboxes together are full,
     /// those that have much waiting are.
     pub fn push(&self, queued: Queued) -> Result<(), Event> {
-        let weight = queued.event.weight();
+        let weight = self.all.weigh(&queued.event);
         let mut state = self.lock();
-        let own = state.weight + state.unwritten + weight;
-        let all = self.all.total.load(Ordering::Relaxed) + weight;
-        // One big thing may come when what waits is within the limit: a room's data, its log.
-        let full = own > self.all.limit && (own - weight > self.all.limit / 2);
-        if full || (own > SMALL && all > self.all.total_limit) {
+        let own = state.weight.plus(state.unwritten).plus(weight);
+        let all = self.all.total.load(Ordering::Relaxed) + weight.bytes;
+        let full = own.counted > self.all.limit.max(1);
+        if full || (own.bytes > SMALL && all > self.all.total_limit) {
             return Err(queued.event);
         }
-        self.all.total.fetch_add(weight, Ordering::Relaxed);
-        state.weight += weight;
+        self.all.total.fetch_add(weight.bytes, Ordering::Relaxed);
+        state.weight = state.weight.plus(weight);
         state.events.push_back(queued);
         Self::wake(state);
         Ok(())
@@ -133,7 +159,7 @@ impl Outbox {
         }
         let mut state = self.lock();
         state.events.extend(events);
-        state.weight += weight;
+        state.weight = state.weight.plus(weight);
         Self::wake(state);
     }
 
@@ -141,7 +167,7 @@ impl Outbox {
     /// been written when this is called.
     pub fn poll_take(&self, context: &mut Context<'_>) -> Poll<Result<VecDeque<Queued>, Ending>> {
         let mut state = self.lock();
-        self.all.total.fetch_sub(state.unwritten, Ordering::Relaxed);
+        self.all.total.fetch_sub(state.unwritten.bytes, Ordering::Relaxed);
         state.unwritten = std::mem::take(&mut state.weight);
         if state.events.is_empty() {
             return state.poll_end(context).map(Err);
@@ -154,11 +180,11 @@ impl Outbox {
     pub fn put_back(&self, events: impl DoubleEndedIterator<Item = Queued>) {
         let mut state = self.lock();
         for queued in events.rev() {
-            let weight = queued.event.weight().min(state.unwritten);
-            state.unwritten -= weight;
-            let missing = queued.event.weight() - weight;
-            self.all.total.fetch_add(missing, Ordering::Relaxed);
-            state.weight += weight + missing;
+            let weight = self.all.weigh(&queued.event);
+            let missing = weight.minus(state.unwritten);
+            self.all.total.fetch_add(missing.bytes, Ordering::Relaxed);
+            state.unwritten = state.unwritten.minus(weight);
+            state.weight = state.weight.plus(weight);
             state.events.push_front(queued);
         }
         Self::wake(state);
@@ -172,7 +198,7 @@ impl Outbox {
     /// The transport is gone: what it has taken and not put back is lost.
     pub fn abandon(&self) {
         let mut state = self.lock();
-        self.all.total.fetch_sub(std::mem::take(&mut state.unwritten), Ordering::Relaxed);
+        self.all.total.fetch_sub(std::mem::take(&mut state.unwritten).bytes, Ordering::Relaxed);
         state.waker = None;
     }
 
@@ -183,9 +209,9 @@ impl Outbox {
             let Some(queued) = state.events.pop_front() else {
                 return state.poll_end(context).map(Err);
             };
-            let weight = queued.event.weight();
-            state.weight -= weight;
-            self.all.total.fetch_sub(weight, Ordering::Relaxed);
+            let weight = self.all.weigh(&queued.event);
+            state.weight = state.weight.minus(weight);
+            self.all.total.fetch_sub(weight.bytes, Ordering::Relaxed);
             Poll::Ready(Ok(queued.event))
         })
         .await
@@ -207,7 +233,7 @@ impl Outbox {
 impl Drop for Outbox {
     fn drop(&mut self) {
         let state = self.lock();
-        self.all.total.fetch_sub(state.weight + state.unwritten, Ordering::Relaxed);
+        self.all.total.fetch_sub(state.weight.plus(state.unwritten).bytes, Ordering::Relaxed);
     }
 }
 
@@ -236,7 +262,25 @@ mod tests {
         outbox.push(queued(40_000)).unwrap();
 
         assert!(outbox.push(queued(500_000)).is_ok());
-        assert!(outbox.push(queued(1)).is_err(), "it is more than full");
+        assert!(outbox.push(queued(20_000)).is_err(), "it is full");
+    }
+
+    #[test]
+    fn small_things_wait_behind_a_big_one_while_it_is_read_and_another_big_one_does_not() {
+        let outboxes = Outboxes::new(100_000, 2_000_000);
+        let outbox = outboxes.open();
+        let mut context = Context::from_waker(Waker::noop());
+        outbox.push(queued(500_000)).unwrap();
+        assert_eq!(weights(outbox.poll_take(&mut context)).len(), 1);
+
+        assert!(outbox.push(queued(1)).is_ok());
+        assert!(outbox.push(queued(500_000)).is_err());
+        assert!(outbox.push(queued(40_000)).is_ok());
+        assert!(outbox.push(queued(20_000)).is_err(), "it is full");
+
+        // The big one has been written.
+        assert_eq!(weights(outbox.poll_take(&mut context)).len(), 2);
+        assert!(outbox.push(queued(500_000)).is_ok());
     }
 
     #[test]
