@@ -152,7 +152,8 @@ impl Bench {
                     let client = &mut self.clients[leg.0 as usize];
                     let answer = client.answer(&sdp, streams).unwrap();
                     client.handle_timeout(now);
-                    arrived.extend(client.drain(now).into_iter().map(|(_, it)| (client.address, it)));
+                    arrived
+                        .extend(client.drain(now).into_iter().map(|(_, it)| (client.address, it)));
                     let begin = processor_time();
                     self.router.handle_answer(now, leg, &answer);
                     self.spent += processor_time() - begin;
