@@ -4,8 +4,31 @@ use std::time::{Duration, Instant};
 
 use super::layer::Layer;
 use super::member::LAYERS;
-use super::{LegId, MediaRouter, RoomId, Traffic};
+use super::{LegId, MediaRouter, RoomId};
 use crate::{Codec, Kind};
+
+/// What went through a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Packets of its own tracks that came.
+    pub received: u64,
+    /// Bytes of payload in them.
+    pub received_bytes: u64,
+    /// Packets of others that were sent to it, without repetitions.
+    pub sent: u64,
+    /// Bytes of payload in them.
+    pub sent_bytes: u64,
+    /// Key frames that it was asked for.
+    pub key_frames_asked: u64,
+    /// Key frames that it asked for, in packets.
+    pub key_frames_wanted: u64,
+    /// What it said on data channels, in messages.
+    pub messages: u64,
+    /// Messages of others that it did not get, because it is too slow.
+    pub messages_lost: u64,
+    /// Times that its pictures went to nobody, because it sent far more than it may.
+    pub excesses: u64,
+}
 
 /// How one leg is. What is counted is counted since the leg began.
 #[derive(Debug, Clone, PartialEq)]

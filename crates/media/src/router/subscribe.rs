@@ -256,45 +256,6 @@ impl MediaRouter {
         self.outputs.push_back(Output::Event(Event::Offer { leg, sdp, streams }));
         self.mark(key);
     }
-
-    /// A subscriber's decoder is lost.
-    pub(super) fn key_frame_wanted(&mut self, key: Key, slot: SlotId) {
-        let found = self.members[key].subscriptions.iter().find(|it| it.slot == slot).copied();
-        let (Some(Subscription { publisher, kind, .. }), Some(now)) = (found, self.now) else {
-            return;
-        };
-        if kind == Kind::Audio {
-            // Sound has none, and nothing would ever answer the question.
-            return;
-        }
-        let member = &mut self.members[publisher];
-        let Some(publication) = &mut member.publications[kind.index()] else { return };
-        let subscriber =
-            publication.subscribers.iter().find(|it| (it.member, it.slot) == (key, slot));
-        let Some(layer) = subscriber.and_then(|it| it.current.or(it.wanted)) else { return };
-        publication.layers[layer].key_frames.want(now);
-        self.ask_for_key_frames(publisher);
-    }
-
-    /// Asks a publisher for the key frames whose time has come.
-    pub(super) fn ask_for_key_frames(&mut self, key: Key) {
-        let Some(now) = self.now else { return };
-        let mut due = [false; LAYERS];
-        if let Some(publication) = &mut self.members[key].publications[Kind::Video.index()] {
-            for (due, layer) in due.iter_mut().zip(&mut publication.layers) {
-                *due = layer.key_frames.handle_timeout(now);
-            }
-        }
-        for (layer, _) in due.into_iter().enumerate().filter(|(_, due)| *due) {
-            let asked =
-                self.guard(key, |member| Ok(member.leg.request_key_frame(Kind::Video, layer)));
-            if asked == Some(true) {
-                self.members[key].traffic.key_frames_asked += 1;
-                self.mark(key);
-            }
-        }
-        self.schedule(key);
-    }
 }
 
 /// The same name never stands for two: legs' names do not come back.
