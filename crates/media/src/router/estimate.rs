@@ -41,8 +41,6 @@ const FAST_GROWTH: u64 = 20;
 const GROWTH: u64 = 8;
 /// Who sends more than before may be the cause of trouble for so long.
 const CAUSE: Duration = Duration::from_secs(6);
-/// What a receiver wants at most (REMB) counts for so long.
-const SAID: Duration = Duration::from_secs(5);
 /// Less is left to no path: a number of zero would never grow.
 const LEAST: u64 = 50_000;
 
@@ -91,8 +89,6 @@ pub(super) struct Estimate {
     changed: Option<Instant>,
     settles: Option<Instant>,
     marks: bool,
-    /// What the receiver wants at most, and when it said so.
-    most: Option<(Instant, u64)>,
 }
 
 impl Estimate {
@@ -115,7 +111,6 @@ impl Estimate {
             changed: None,
             settles: None,
             marks: false,
-            most: None,
         }
     }
 
@@ -142,9 +137,6 @@ impl Estimate {
     /// The receiver told something.
     pub(super) fn handle_told(&mut self, now: Instant, told: Told, sent: Sent, wanted: Wanted) {
         self.pending = false;
-        if let Some(most) = told.most {
-            self.most = Some((now, most));
-        }
         self.settle(now);
         if told.train_lost {
             self.probe.answered();
@@ -162,7 +154,7 @@ impl Estimate {
         if let Some(loss) = told.loss {
             self.second(now, loss, sent.bytes, wanted);
         }
-        self.heed_most(now);
+        self.heed_most(now, told.most);
     }
 
     /// When [`Estimate::handle_timeout`] wants to be called.
@@ -200,7 +192,7 @@ impl Estimate {
     /// When more may be tried, or a train be sent.
     fn next_attempt(&self, now: Instant, wanted: Wanted) -> Option<Instant> {
         let next = wanted.next.filter(|next| *next > self.bandwidth)?;
-        if self.queue.is_evident(now) || self.is_limited(now) {
+        if self.queue.is_evident(now) {
             return None;
         }
         let quiet = self.quiet_since? + QUIET;
@@ -259,7 +251,8 @@ impl Estimate {
             return;
         }
         self.quiet_since = Some(now);
-        if let Some(attempt) = self.fresh_attempt(now).filter(|it| trip.began > it.at + EFFECT) {
+        let fresh = self.fresh_attempt(now).filter(|it| trip.began > it.at + EFFECT);
+        if let Some(attempt) = fresh.filter(|_| self.queue.is_record()) {
             self.shrink(now, 0, attempt.from);
         } else if let Some(growth) = self.queue.growth() {
             self.shrink(now, 0, self.rate * 92 / (100 + growth));
@@ -292,7 +285,7 @@ impl Estimate {
         else {
             return;
         };
-        if self.settles.is_some() || self.is_limited(now) {
+        if self.settles.is_some() {
             return;
         }
         self.probe.succeeded();
@@ -405,17 +398,11 @@ impl Estimate {
         self.bandwidth = grown.min(most).max(self.bandwidth);
     }
 
-    /// Whether the receiver wants no more than it gets. An estimate that is far above is no limit: nobody can tell
-    /// more than half as much again as comes.
-    fn is_limited(&self, now: Instant) -> bool {
-        let most = self.most.filter(|(at, _)| now < *at + SAID);
-        most.is_some_and(|(_, most)| most < self.rate + self.rate / 4)
-    }
-
-    fn heed_most(&mut self, now: Instant) {
-        if let Some((at, most)) = self.most
-            && at == now
-            && most < self.rate
+    /// What the receiver wants at most, where packets do wait: Chromium 148 says so unasked, and tells less than comes
+    /// wherever they come unevenly.
+    fn heed_most(&mut self, now: Instant, most: Option<u64>) {
+        if let Some(most) = most.filter(|most| *most < self.rate)
+            && self.queue.is_long(now)
         {
             self.shrink(now, 0, most);
         }

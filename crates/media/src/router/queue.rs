@@ -31,11 +31,21 @@ pub(super) struct Queue {
     at: Option<Instant>,
     /// The time that it mostly takes, and by how much it differs from that.
     usual: Option<(Duration, Duration)>,
-    /// The last two since more or less is sent: when they began, and how long they took.
-    last: [Option<(Instant, Duration)>; 2],
+    /// By how much it was longer than the shortest at most, lately.
+    worst: Duration,
+    /// The last two since more or less is sent.
+    last: [Option<Sample>; 2],
     since: Option<Instant>,
     /// What was done about it: how long they waited then, and what was sent before, in bits per second.
     answered: Option<(Duration, u64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    began: Instant,
+    took: Duration,
+    /// It was longer than all lately: who has little time to answer is late now and then, and not more and more.
+    is_record: bool,
 }
 
 /// What is to be done about packets that wait.
@@ -55,7 +65,10 @@ impl Queue {
         // Paths change: the shortest of long ago is forgotten slowly.
         self.shortest = Some(shortest + round_trip.saturating_sub(shortest) / 100);
         (self.latest, self.at) = (round_trip, Some(now));
-        self.last = [self.last[1], Some((began, round_trip))];
+        let excess = round_trip.saturating_sub(shortest);
+        let is_record = excess > SHORT.max(self.worst + GROWTH);
+        self.worst = (self.worst * 9 / 10).max(excess);
+        self.last = [self.last[1], Some(Sample { began, took: round_trip, is_record })];
         if self.usual.is_some_and(|(usual, _)| self.is_queue(round_trip, usual)) {
             self.usual = None;
         }
@@ -104,14 +117,18 @@ impl Queue {
 
     /// How much more is sent than the path carries, in per cent, where the queue was there and has become longer.
     pub(super) fn growth(&self) -> Option<u64> {
-        let [Some((before, then)), Some((began, latest))] = self.last else { return None };
-        let shortest = self.shortest?;
-        let (_, differs) = self.usual?;
-        if !self.is_queue(shortest, then) || latest < then + GROWTH.max(differs) {
+        let [Some(before), Some(latest)] = self.last else { return None };
+        if !before.is_record || !latest.is_record {
             return None;
         }
-        let passed = began.saturating_duration_since(before).as_millis().max(1);
-        u64::try_from(latest.saturating_sub(then).as_millis() * 100 / passed).ok()
+        let passed = latest.began.saturating_duration_since(before.began).as_millis().max(1);
+        let more = latest.took.saturating_sub(before.took);
+        u64::try_from(more.as_millis() * 100 / passed).ok()
+    }
+
+    /// Whether the last one was longer than all lately.
+    pub(super) fn is_record(&self) -> bool {
+        self.last[1].is_some_and(|latest| latest.is_record)
     }
 
     /// How long something waited that took so long there and back, unless that may be chance.
@@ -178,6 +195,10 @@ mod tests {
         assert_eq!(queue.wait(Duration::from_millis(100)), Duration::ZERO);
         let (queue, now) = after(&[20, 100, 30, 90, 20, 110, 20, 100, 250, 400]);
         assert!(queue.is_evident(now) && queue.growth().is_some());
+        for late in [[250, 240], [100, 250], [300, 320]] {
+            let times = [&[1, 60, 5, 200, 1, 2, 30], &late[..]].concat();
+            assert_eq!(after(&times).0.growth(), None, "{times:?}: it is only late now and then");
+        }
     }
 
     #[test]
