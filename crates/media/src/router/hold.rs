@@ -20,9 +20,9 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    /// A packet more. Whether all are to go on now.
+    /// A packet more. Whether all are to go on now: what comes late has waited enough.
     pub(super) fn push(&mut self, now: Instant, packet: Arc<Packet>, remarks: Remarks) -> bool {
-        let ends = packet.ends_picture() || self.packets.len() + 1 >= MOST;
+        let ends = packet.ends_picture() || remarks.late || self.packets.len() + 1 >= MOST;
         self.packets.push((packet, remarks));
         self.due.get_or_insert(now + LONGEST);
         ends
