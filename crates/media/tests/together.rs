@@ -31,7 +31,7 @@ fn a_picture_whose_packets_come_one_by_one_goes_on_at_once() {
     let arrivals = arrivals(path);
     // What comes behind a later one does not wait.
     let together = arrivals.values().filter(|moments| {
-        let mut moments = moments.clone();
+        let mut moments = (*moments).clone();
         moments.dedup();
         moments.len() < 4
     });
