@@ -36,6 +36,17 @@ impl Gaps {
         self.newest
     }
 
+    /// Whether a number did not go out in its turn, as far as that is remembered.
+    pub(super) fn covers(&self, sequence: u64) -> bool {
+        let Some(place) = self.behind.iter().position(|(behind, _)| sequence < *behind) else {
+            return false;
+        };
+        let (behind, total) = self.behind[place];
+        let before = place.checked_sub(1).map_or(total, |place| self.behind[place].1);
+        // Of the first that is remembered nobody knows how long it was.
+        place > 0 && behind - sequence <= total - before || place == 0 && behind == sequence + 1
+    }
+
     /// Which one is meant by its last 16 bits.
     pub(super) fn unwrap(&self, sequence: u32) -> Option<u64> {
         let newest = self.newest?;
@@ -72,6 +83,16 @@ mod tests {
         gaps.sent(65_536);
         gaps.sent(65_539);
         assert_eq!(gaps.reported(3), 0, "what comes late makes no gap");
+    }
+
+    #[test]
+    fn what_did_not_come_in_its_turn_is_known_although_it_came_later() {
+        let mut gaps = Gaps::default();
+        for sequence in [10, 11, 13, 14, 17, 12, 15, 18] {
+            gaps.sent(sequence);
+        }
+        let covered: Vec<u64> = (8..20).filter(|sequence| gaps.covers(*sequence)).collect();
+        assert_eq!(covered, [12, 15, 16]);
     }
 
     #[test]

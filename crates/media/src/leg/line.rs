@@ -124,7 +124,7 @@ impl Line {
         }
         // What has not come here yet is missed there too, and asked for again when it is on its way.
         self.missed = Some(sequence);
-        self.history.has(sequence)
+        self.history.has(sequence) && !self.gaps.covers(sequence)
     }
 
     /// Of the newest packet.

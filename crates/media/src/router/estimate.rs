@@ -326,7 +326,13 @@ impl Estimate {
 
     fn look_at_misses(&mut self, now: Instant) {
         let is_fresh = self.fresh_attempt(now).is_some();
-        let most = if is_fresh || self.queue.is_evident(now) { 1 } else { WEATHER };
+        let most = if self.queue.is_evident(now) {
+            1
+        } else if is_fresh {
+            WEATHER / 2
+        } else {
+            WEATHER
+        };
         if self.misses.bad() >= most {
             self.lose(now, self.misses.lost());
         }
