@@ -72,8 +72,11 @@ impl Queue {
         if self.usual.is_some_and(|(usual, _)| self.is_queue(round_trip, usual)) {
             self.usual = None;
         }
-        let (usual, differs) = self.usual.unwrap_or((round_trip, CHANCE));
-        let differs = (differs * 3 + round_trip.abs_diff(usual)) / 4;
+        let (usual, mut differs) = self.usual.unwrap_or((round_trip, CHANCE));
+        // What is chance is not learned from a queue.
+        if !is_record && !self.is_long(now) {
+            differs = (differs * 3 + round_trip.abs_diff(usual)) / 4;
+        }
         let usual = if self.is_evident(now) { usual } else { (usual * 7 + round_trip) / 8 };
         self.usual = Some((usual, differs.min(UNSTEADY)));
         if self.is_long(now) {
