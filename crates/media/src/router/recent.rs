@@ -90,6 +90,11 @@ impl MediaRouter {
                 subscriber.bytes += packet.len() as u64;
             }
         }
+        if subscriber.packets == 0 {
+            // In a format that it cannot decode, as before a change.
+            subscriber.current = None;
+            return false;
+        }
         self.enqueue(key, Turn::Send);
         true
     }
