@@ -6,7 +6,7 @@
 mod keys;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::crypto::CryptoError;
@@ -27,6 +27,12 @@ pub fn crypto() -> Arc<CryptoProvider> {
     CRYPTO.get_or_init(make).clone()
 }
 
+/// Of what was not answered. RFC 6347, section 4.2.4.1 has a second for who knows nothing of a path; ICE has just
+/// shown that this one answers, and where it is slow nothing is lost by saying it again.
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+/// Each after twice the time of the one before; the handshake may take 40 s in all.
+const RETRIES: usize = 8;
+
 #[derive(Debug)]
 struct Provider {
     inner: &'static dyn DtlsProvider,
@@ -40,7 +46,10 @@ impl Provider {
             return Ok(config.clone());
         }
         // No cookie: ICE has shown already that the other side is where it says.
-        let mut builder = dimpl::Config::builder().use_server_cookie(false);
+        let mut builder = dimpl::Config::builder()
+            .use_server_cookie(false)
+            .flight_start_rto(FIRST_RETRY)
+            .flight_retries(RETRIES);
         if let Some(mtu) = mtu {
             builder = builder.mtu(mtu);
         }

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use peerway_media::{Kind, LegId, Transport};
-use support::client::BOTH;
-use support::{GOOD, World};
+use support::client::{BOTH, NOTHING};
+use support::{GOOD, Path, World};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -144,4 +144,15 @@ fn a_path_without_a_valid_check_is_nobodys() {
     world.run(seconds(1));
     let before = pictures(&world, ann, ben);
     world.run_until(seconds(1), |world| pictures(world, ann, ben) > before + 10);
+}
+
+#[test]
+fn who_loses_a_tenth_of_all_datagrams_is_connected_soon() {
+    let mut world = World::default();
+    let path = Path { loss: 100, ..GOOD };
+    let members: Vec<LegId> = (1..=100).map(|leg| world.join(leg, NOTHING, path)).collect();
+    world.run(Duration::from_millis(700));
+    let are_in = members.iter().filter(|leg| world.client(**leg).connected_at.is_some()).count();
+    // 81 where DTLS waits for a second before it says something again.
+    assert!(are_in > 88, "{are_in} of 100");
 }
