@@ -43,6 +43,11 @@ inRooms((stage) => {
     const pages = await stage.enter(name, await stage.crowd(2), { kinds: ['video'] });
 
     await allGetAll(pages);
+    // The command gets the same, and is to record more than a moment of it.
+    for (const { tab, index } of pages) {
+      const long = async (index) => (await e2e.views(index)).every(({ first, last }) => last - first > 1500);
+      await tab.until('pictures for a while', long, index);
+    }
     assert.deepEqual(await pages[0].told(), [[pages[1].id, 'video']]);
     const text = await pages[0].send('text');
     await command.tells(JSON.stringify(text), 'output');
